@@ -1,0 +1,67 @@
+"""A connection, as ``GET /connection/{id}`` answers."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import Factory, field
+
+from nango_client.models._base import Model, model
+from nango_client.models._frozen import EMPTY
+from nango_client.models.credentials import Credentials
+
+
+@model
+class Organization(Model):
+    """The organisation that an end user belongs to, in the caller's own words."""
+
+    id: str
+    display_name: str | None = None
+
+
+@model
+class EndUser(Model):
+    """The person who made the connection, in the caller's own words."""
+
+    id: str
+    email: str | None = None
+    display_name: str | None = None
+    tags: Mapping[str, str] = EMPTY
+    organization: Organization | None = None
+
+
+@model
+class ConnectionIssue(Model):
+    """Something that Nango holds against the connection, such as a failed renewal."""
+
+    type: str
+    log_id: str | None = None
+
+
+def _end_of_credentials(connection: "Connection") -> datetime | None:
+    return connection.credentials.expires_at
+
+
+@model
+class Connection(Model):
+    """A connection and its credentials, as Nango answered."""
+
+    id: int
+    connection_id: str
+    provider_config_key: str
+    provider: str | None = None
+    credentials: Credentials
+    connection_config: Mapping[str, object] = EMPTY
+    """What the integration needs besides credentials, such as a subdomain; can hold secrets."""
+    metadata: Mapping[str, object] | None = None
+    """What the caller stored with the connection."""
+    tags: Mapping[str, str] = EMPTY
+    end_user: EndUser | None = None
+    errors: tuple[ConnectionIssue, ...] = ()
+    webhook_url_override: str | None = None
+    account_id: int | None = None
+    created_at: datetime
+    updated_at: datetime
+    last_fetched_at: datetime | None = None
+    expires_at: datetime | None = field(default=Factory(_end_of_credentials, takes_self=True))
+    """When this answer ends (aware, UTC), or None: the earliest end of the main credentials and
+    of the tokens in ``connection_config`` that were alive when it came (WIRE.md, "200")."""

@@ -1,0 +1,229 @@
+"""One class per kind of credentials, and the union of them all.
+
+Tell them apart with ``match``; type checkers then know the fields and notice a forgotten kind.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from nango_client.models._base import Model, model
+from nango_client.models._frozen import EMPTY
+
+
+@model
+class _Credentials(Model):
+    raw: Mapping[str, object] = EMPTY
+    """The provider's own answer, untouched; empty where the wire has none."""
+
+
+@model
+class _Expiring(_Credentials):
+    expires_at: datetime | None = None
+    """When the token ends (aware, UTC); None where Nango does not know an end."""
+
+    def is_expired(self, at: datetime) -> bool:
+        """Say whether the token has ended at the aware moment `at`."""
+        return self.expires_at is not None and at >= self.expires_at
+
+
+@model
+class _Lasting(_Credentials):
+    @property
+    def expires_at(self) -> None:
+        """Always None: these credentials carry no expiry."""
+
+    def is_expired(self, at: datetime) -> bool:  # noqa: ARG002
+        """Give False: these credentials carry no expiry."""
+        return False
+
+
+@model
+class OAuth2Credentials(_Expiring):
+    """OAuth 2 with a user's consent; also what MCP integrations answer."""
+
+    access_token: str
+    refresh_token: str | None = None
+    """Only with ``include_refresh_token=True``."""
+    config_override: Mapping[str, object] | None = None
+    """The connection's own ``client_id`` and ``client_secret``, where it has them."""
+    type: Literal["OAUTH2", "MCP_OAUTH2", "MCP_OAUTH2_GENERIC"] = "OAUTH2"
+
+
+@model
+class OAuth2ClientCredentials(_Expiring):
+    """OAuth 2 client credentials: a token for an application."""
+
+    token: str
+    client_id: str
+    client_secret: str
+    client_certificate: str | None = None
+    client_private_key: str | None = None
+    type: Literal["OAUTH2_CC"] = "OAUTH2_CC"
+
+
+@model
+class OAuth1Credentials(_Lasting):
+    """OAuth 1: a token and the secret that signs each request."""
+
+    oauth_token: str
+    oauth_token_secret: str
+    type: Literal["OAUTH1"] = "OAUTH1"
+
+
+@model
+class ApiKeyCredentials(_Lasting):
+    """An API key."""
+
+    api_key: str
+    type: Literal["API_KEY"] = "API_KEY"
+
+
+@model
+class BasicCredentials(_Lasting):
+    """A user name and a password; either may be empty."""
+
+    username: str
+    password: str
+    type: Literal["BASIC"] = "BASIC"
+
+
+@model
+class AppCredentials(_Expiring):
+    """An installed app, such as a GitHub app."""
+
+    access_token: str
+    jwt_token: str | None = None
+    """The token of the app itself, wire name ``jwtToken``."""
+    type: Literal["APP"] = "APP"
+
+
+@model
+class JwtCredentials(_Expiring):
+    """A JSON Web Token that Nango signs."""
+
+    token: str
+    extra: Mapping[str, object] = EMPTY
+    """What else this provider needs, such as ``privateKey``; the fields differ."""
+    type: Literal["JWT"] = "JWT"
+
+
+@model
+class TwoStepCredentials(_Expiring):
+    """A token got by a provider's own log-in call."""
+
+    token: str
+    refresh_token: str | None = None
+    """Only with ``include_refresh_token=True``."""
+    extra: Mapping[str, object] = EMPTY
+    """What else this provider needs, such as ``email``; the fields differ."""
+    type: Literal["TWO_STEP"] = "TWO_STEP"
+
+
+@model
+class SignatureCredentials(_Expiring):
+    """A signed token made from a user name and a password."""
+
+    username: str
+    password: str
+    token: str
+    type: Literal["SIGNATURE"] = "SIGNATURE"
+
+
+@model
+class BillCredentials(_Expiring):
+    """A session of bill.com."""
+
+    username: str
+    password: str
+    organization_id: str
+    dev_key: str
+    session_id: str
+    user_id: str
+    type: Literal["BILL"] = "BILL"
+
+
+@model
+class TbaCredentials(_Lasting):
+    """Token-based authentication of NetSuite."""
+
+    token_id: str
+    token_secret: str
+    config_override: Mapping[str, object] | None = None
+    type: Literal["TBA"] = "TBA"
+
+
+@model
+class AwsSigV4Credentials(_Expiring):
+    """Temporary AWS credentials for Signature Version 4."""
+
+    role_arn: str
+    region: str
+    service: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    external_id: str | None = None
+    type: Literal["AWS_SIGV4"] = "AWS_SIGV4"
+
+
+@model
+class CustomCredentials(_Credentials):
+    """An app's token and a user's, together; either may be missing."""
+
+    app: AppCredentials | None = None
+    user: OAuth2Credentials | None = None
+    type: Literal["CUSTOM"] = "CUSTOM"
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """The earlier end of the two tokens (aware, UTC), or None."""
+        ends = [part.expires_at for part in (self.app, self.user) if part and part.expires_at]
+        return min(ends, default=None)
+
+    def is_expired(self, at: datetime) -> bool:
+        """Say whether either token has ended at the aware moment `at`."""
+        end = self.expires_at
+        return end is not None and at >= end
+
+
+@model
+class NoCredentials(_Lasting):
+    """Nothing: the integration needs none, or the API key may not read credentials.
+
+    The scope for the latter is ``environment:connections:read_credentials``.
+    """
+
+    type: Literal["NONE"] = "NONE"
+
+
+@model
+class UnknownCredentials(_Credentials):
+    """A kind that this version does not know; ``raw`` holds everything that Nango sent."""
+
+    type: str
+    expires_at: datetime | None = None
+    """The wire's ``expires_at`` where it is a readable timestamp (aware, UTC), else None."""
+
+    def is_expired(self, at: datetime) -> bool:
+        """Say whether the credentials have ended at the aware moment `at`."""
+        return self.expires_at is not None and at >= self.expires_at
+
+
+Credentials = (
+    OAuth2Credentials
+    | OAuth2ClientCredentials
+    | OAuth1Credentials
+    | ApiKeyCredentials
+    | BasicCredentials
+    | AppCredentials
+    | JwtCredentials
+    | TwoStepCredentials
+    | SignatureCredentials
+    | BillCredentials
+    | TbaCredentials
+    | AwsSigV4Credentials
+    | CustomCredentials
+    | NoCredentials
+    | UnknownCredentials
+)
