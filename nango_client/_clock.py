@@ -1,0 +1,26 @@
+"""The two clocks of the cache, behind one small protocol so that tests can move them."""
+
+import time as _time
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """What the client reads the time from; pass your own as ``NangoClient(clock=...)``."""
+
+    def time(self) -> float:
+        """Give the seconds since the epoch; may jump either way."""
+        ...
+
+    def monotonic(self) -> float:
+        """Give seconds that never go backwards; may stand still while a machine sleeps."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    # The C functions themselves: a cache hit reads both clocks, and a Python frame around each
+    # would cost as much as the look-up.
+    time = staticmethod(_time.time)
+    monotonic = staticmethod(_time.monotonic)
