@@ -1,0 +1,259 @@
+"""The Nango protocol without I/O: requests, answers, and the error that an answer stands for."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, final
+from urllib.parse import quote
+
+import attrs
+
+from nango_client._headers import rate_limit_reset, retry_after
+from nango_client._jsonlib import loads
+from nango_client.exceptions import (
+    APIStatusError,
+    AuthenticationError,
+    BadRequestError,
+    InvalidArgumentError,
+    InvalidCredentialsError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    ReconnectRequiredError,
+    RefreshBackoffError,
+    RefreshFailedError,
+    ServerError,
+    UnknownIntegrationError,
+)
+
+MAX_ID_LENGTH: Final = 255
+CREDENTIALS_SCOPE: Final = "environment:connections:read_credentials"
+RECONNECT_GUIDE: Final = (
+    "https://docs.nango.dev/guides/api-authorization/re-authorize-a-connection"
+)
+
+# The server's whole pause after a failed renewal; it sends no Retry-After with it.
+_REFRESH_BACKOFF: Final = 30.0
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Request:
+    """One GET, ready to be sent."""
+
+    path: str
+    """Percent-encoded, with a leading slash; appended to the base URL as it is."""
+    query: str
+    """Percent-encoded, without the question mark."""
+    route: str
+    """The path's template, for logs and events: it names no id."""
+    about: str
+    """What is asked for, in words for error texts."""
+    changes_state: bool = False
+    """The request makes Nango do something, so it must not be sent twice by accident."""
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Response:
+    """One whole answer. The body never shows in a ``repr``."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = attrs.field(repr=False)
+    received_at: float
+    """Wall-clock time at which the answer had come, epoch seconds."""
+
+
+def check_id(name: str, value: object) -> str:
+    """Give `value` back if Nango could know it as an id.
+
+    Raises:
+        InvalidArgumentError: it is not a string of 1 to 255 characters, or holds control
+            characters or lone surrogates.
+    """
+    if not isinstance(value, str):
+        raise InvalidArgumentError(f"{name} must be a str, not {type(value).__name__}")
+    if not value:
+        raise InvalidArgumentError(f"{name} is empty")
+    if len(value) > MAX_ID_LENGTH:
+        raise InvalidArgumentError(
+            f"{name} has {len(value)} characters; Nango takes {MAX_ID_LENGTH} at most"
+        )
+    if _UNUSABLE.search(value):
+        raise InvalidArgumentError(f"{name} holds a control character or a lone surrogate")
+    return value
+
+
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def connection_request(
+    connection_id: str,
+    provider_config_key: str,
+    *,
+    force_refresh: bool = False,
+    include_refresh_token: bool = False,
+    refresh_github_app_jwt_token: bool = False,
+) -> Request:
+    """Make the request for one connection.
+
+    Raises:
+        InvalidArgumentError: Nango could not know one of the ids, or the connection id is ``.`` or
+            ``..``, which proxies take for a part of the path.
+    """
+    segment = quote(check_id("connection_id", connection_id), safe="")
+    if segment in {".", ".."}:
+        raise InvalidArgumentError(f"connection_id {segment!r} cannot travel in a URL's path")
+    key = quote(check_id("provider_config_key", provider_config_key), safe="")
+    query = f"provider_config_key={key}"
+    # The server refuses what it does not know, and older ones know less: send only what is true.
+    if force_refresh:
+        query += "&force_refresh=true"
+    if include_refresh_token:
+        query += "&refresh_token=true"
+    if refresh_github_app_jwt_token:
+        query += "&refresh_github_app_jwt_token=true"
+    return Request(
+        path=f"/connection/{segment}",
+        query=query,
+        route="/connection/{connection_id}",
+        about=f"connection {connection_id!r} of integration {provider_config_key!r}",
+        changes_state=force_refresh,
+    )
+
+
+def error_for(request: Request, response: Response) -> APIStatusError:
+    """Give the error that an answer with an error status stands for.
+
+    The class follows the wire's ``error.code`` first and the status second.
+    """
+    error = _error_object(response.body)
+    code = error.pop("code", None)
+    code = code if isinstance(code, str) else None
+    text = error.pop("message", None)
+    text = text if isinstance(text, str) else None
+    cls = _class_for(response.status, code, text)
+    made = cls(
+        _TEXTS[cls].format(
+            about=request.about,
+            label=f"HTTP {response.status}" + (f" {code}" if code and _NAME.fullmatch(code) else ""),
+            details=_details(text, error),
+        ),
+        status=response.status,
+        code=code,
+        message=None if text is None or "{" in text else text,
+        payload=error["payload"] if "payload" in error else (error or None),
+        retry_after=retry_after(response.headers, response.received_at),
+        headers=response.headers,
+    )
+    if isinstance(made, RefreshBackoffError) and made.retry_after is None:
+        made.retry_after = _REFRESH_BACKOFF
+    reset = rate_limit_reset(response.headers)
+    if isinstance(made, RateLimitError) and reset is not None:
+        made.reset_at = datetime.fromtimestamp(reset, UTC)
+    return made
+
+
+# Names of the wire that may stand in an error's text: nothing else that a server sent may.
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PARAMETERS = frozenset({"connectionId", "provider_config_key", "refresh_token", "force_refresh"})
+_SCOPE = re.compile(r"\benvironment:[a-z_]{1,40}:[a-z_]{1,40}\b")
+
+# What happened, and what to do next; {details} are names that the server gave.
+_TEXTS: Final[Mapping[type[APIStatusError], str]] = {
+    BadRequestError: (
+        "Nango did not accept the request for {about} ({label}{details}): check both ids"
+    ),
+    UnknownIntegrationError: (
+        "Nango knows no such integration ({label}): asked for {about}; check the order of the two "
+        "ids, get_connection(connection_id, provider_config_key), and the API key's environment"
+    ),
+    AuthenticationError: (
+        "Nango refused the API key ({label}): check NANGO_API_KEY, and that base_url is the server "
+        "that made the key"
+    ),
+    PermissionDeniedError: (
+        "the API key may not read {about} this way ({label}{details}): give the key the scope, or "
+        "ask for less"
+    ),
+    NotFoundError: (
+        "Nango has no {about} ({label}): check both ids, and that the API key belongs to the "
+        "environment that holds the connection"
+    ),
+    InvalidCredentialsError: (
+        "Nango could not renew the credentials of {about} ({label}): look at the connection in "
+        "Nango's dashboard"
+    ),
+    RefreshFailedError: (
+        "Nango could not renew the credentials of {about} ({label}): the provider refused or did "
+        "not answer; if it lasts, ask the user to reconnect, see " + RECONNECT_GUIDE
+    ),
+    RefreshBackoffError: (
+        "Nango could not renew the credentials of {about} a moment ago and now waits ({label}): "
+        "try again in 30 s"
+    ),
+    ReconnectRequiredError: (
+        "Nango has given up renewing the credentials of {about} ({label}): ask the user to "
+        "reconnect, see " + RECONNECT_GUIDE
+    ),
+    RateLimitError: (
+        "the rate limit of the Nango account is used up ({label}): wait for retry_after seconds, "
+        "or fetch less often"
+    ),
+    ServerError: "Nango, or a proxy before it, failed ({label}): try again later",
+    APIStatusError: (
+        "expected {about}, but the server at base_url answered otherwise ({label}{details}): check "
+        "that base_url is the final address of a Nango server; redirects are not followed"
+    ),
+}
+
+_BY_STATUS: Final[Mapping[int, type[APIStatusError]]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: RateLimitError,
+}
+
+
+def _error_object(body: bytes) -> dict[str, Any]:
+    """Give the wire's ``error`` as a dict of its own; anything else than an object has no parts."""
+    try:
+        document = loads(body)
+    except ValueError:
+        return {}
+    error = document.get("error") if isinstance(document, dict) else None
+    if isinstance(error, str):
+        return {"message": error}
+    return dict(error) if isinstance(error, dict) else {}
+
+
+def _class_for(status: int, code: str | None, text: str | None) -> type[APIStatusError]:
+    if code == "invalid_credentials":
+        return _renewal_error(status, text or "")
+    if code == "unknown_provider_config":
+        return UnknownIntegrationError
+    if status >= 500:  # noqa: PLR2004
+        return ServerError
+    return _BY_STATUS.get(status, APIStatusError)
+
+
+def _renewal_error(status: int, text: str) -> type[InvalidCredentialsError]:
+    if status != 424:  # noqa: PLR2004
+        return RefreshFailedError
+    if "recent refresh attempt failed" in text:
+        return RefreshBackoffError
+    if "refresh limit has been reached" in text:
+        return ReconnectRequiredError
+    return InvalidCredentialsError
+
+
+def _details(text: str | None, error: Mapping[str, Any]) -> str:
+    """Pick scopes and parameter names out of what the server said; they alone are safe to show."""
+    names = _SCOPE.findall(text or "")
+    issues = error.get("errors")
+    for issue in issues if isinstance(issues, list) else []:
+        path = issue.get("path") if isinstance(issue, dict) else None
+        names += [name for name in path or () if isinstance(name, str) and name in _PARAMETERS]
+    return "".join(f", {name}" for name in dict.fromkeys(names))
