@@ -1,0 +1,316 @@
+"""From the wire's JSON to models, and back. The only file that touches cattrs.
+
+Nothing that holds a body may be a local variable of a frame that raises: tracebacks with captured
+locals end up in logs and error trackers. So `_try_decode` does the work and returns what it could
+not read, and `decode_connection` raises with nothing but that field's path in hand.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin
+
+import attrs
+from cattrs import Converter
+from cattrs.errors import AttributeValidationNote, BaseValidationError, IterableValidationNote
+from cattrs.gen import make_dict_structure_fn, override
+
+from nango_client._headers import server_time
+from nango_client._jsonlib import loads
+from nango_client._protocol import Response
+from nango_client._timestamps import format_timestamp, parse_timestamp
+from nango_client.exceptions import DecodeError
+from nango_client.models import (
+    ApiKeyCredentials,
+    BasicCredentials,
+    Connection,
+    Credentials,
+    JwtCredentials,
+    NoCredentials,
+    SignatureCredentials,
+    TbaCredentials,
+    TwoStepCredentials,
+    UnknownCredentials,
+)
+from nango_client.models._frozen import EMPTY, freeze
+
+_WIRE_NAMES = {"api_key": "apiKey", "jwt_token": "jwtToken"}
+
+# Kinds whose other fields differ by provider and are kept in `extra`.
+_WITH_EXTRA: tuple[type, ...] = (JwtCredentials, TwoStepCredentials)
+_WITHOUT_RAW = (
+    ApiKeyCredentials,
+    BasicCredentials,
+    JwtCredentials,
+    SignatureCredentials,
+    TbaCredentials,
+)
+
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}")
+
+
+def decode_connection(response: Response) -> Connection:
+    """Give the connection that a successful answer holds.
+
+    Raises:
+        DecodeError: the answer is not JSON, or not what the API promises.
+    """
+    media_type = _media_type(response.headers)
+    if media_type is not None and not media_type.endswith(("/json", "+json")):
+        raise DecodeError(
+            f"expected JSON, but the answer (HTTP {response.status}) has the content type "
+            f"{media_type}: check that base_url is the address of Nango's API"
+        )
+    result = _try_decode(response)
+    if isinstance(result, Connection):
+        return result
+    if result is None:
+        raise DecodeError(f"the answer (HTTP {response.status}) is not a JSON object")
+    raise DecodeError(f"the answer's field {result!r} is not what the API promises", path=result)
+
+
+def _media_type(headers: Mapping[str, str]) -> str | None:
+    """Give the content type without parameters, None where there is none."""
+    value = headers.get("Content-Type")
+    if value is None:
+        return None
+    found = _MEDIA_TYPE.match(value)
+    return found[0].lower() if found else "of no known form"
+
+
+def _try_decode(response: Response) -> Connection | str | None:
+    """Give the connection, the path of the first field that is wrong, or None: no JSON object."""
+    try:
+        document = loads(response.body)
+    except ValueError:
+        return None
+    if type(document) is not dict:
+        return None
+    try:
+        connection: Connection = _converter().structure(document, Connection)
+        now = server_time(response.headers, response.received_at)
+        return _with_secondary_ends(connection, now)
+    except Exception:  # noqa: BLE001  whatever a hook stumbles on is named by the second pass
+        return _path_of_fault(document)
+
+
+def _path_of_fault(document: dict[str, Any]) -> str:
+    """Decode again, with cattrs noting where it is: that costs too much for the first pass."""
+    try:
+        _converter(detailed=True).structure(document, Connection)
+    except Exception as fault:  # noqa: BLE001
+        return ".".join(_path(fault))
+    return ""
+
+
+def _path(fault: BaseException) -> list[str]:
+    steps: list[str] = []
+    while True:
+        for note in getattr(fault, "__notes__", ()):
+            if isinstance(note, AttributeValidationNote):
+                steps.append(_WIRE_NAMES.get(note.name, note.name))
+            elif isinstance(note, IterableValidationNote):
+                steps.append(str(note.index))
+        if not isinstance(fault, BaseValidationError):
+            return [*steps, fault.name] if isinstance(fault, _FieldError) else steps
+        fault = fault.exceptions[0]
+
+
+class _FieldError(ValueError):
+    """A field inside a value that a hook of ours structures as a whole."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+@cache
+def _converter(*, detailed: bool = False) -> Converter:
+    """Build the converter on first use: its hooks cost time that an import should not."""
+    converter = Converter(detailed_validation=detailed)
+    # cattrs would turn null into the string 'None' and true into 1: take the exact type only.
+    for primitive in (str, int):
+        converter.register_structure_hook(primitive, _exactly(primitive))
+    converter.register_structure_hook(datetime, lambda value, _: parse_timestamp(value))
+    converter.register_structure_hook_func(
+        lambda kind: kind == Mapping[str, object], lambda value, _: _json_object(value)
+    )
+    converter.register_structure_hook_func(
+        lambda kind: kind == Mapping[str, str], lambda value, _: _tags(value)
+    )
+    converter.register_structure_hook_factory(_is_optional, _make_optional_hook)
+    converter.register_structure_hook_factory(attrs.has, _make_model_hook)
+    converter.register_structure_hook_factory(
+        lambda kind: kind == Credentials, _make_credentials_hook
+    )
+    return converter
+
+
+_Hook = Callable[[Any, Any], Any]
+
+
+def _exactly(primitive: type) -> _Hook:
+    def hook(value: object, _: object) -> object:
+        if type(value) is not primitive:
+            raise TypeError
+        return value
+
+    return hook
+
+
+def _json_object(value: object) -> Mapping[str, object]:
+    if value is None:
+        return EMPTY
+    if type(value) is not dict:
+        raise TypeError
+    frozen: Mapping[str, object] = freeze(value)
+    return frozen
+
+
+def _tags(value: object) -> Mapping[str, object]:
+    tags = _json_object(value)
+    if not all(type(tag) is str for tag in tags.values()):
+        raise TypeError
+    return tags
+
+
+def _is_optional(kind: Any) -> bool:
+    return get_origin(kind) is UnionType and NoneType in get_args(kind) and len(get_args(kind)) == 2  # noqa: PLR2004
+
+
+def _make_optional_hook(kind: Any, converter: Converter) -> _Hook:
+    """Resolve the inner hook once; cattrs itself looks it up on every call."""
+    (inner,) = (part for part in get_args(kind) if part is not NoneType)
+    structure = converter.get_structure_hook(inner)
+    return lambda value, _: None if value is None else structure(value, inner)
+
+
+def _make_model_hook(cls: type[Any], converter: Converter) -> _Hook:
+    overrides: dict[str, Any] = {
+        field.name: override(rename=_WIRE_NAMES[field.name])
+        for field in attrs.fields(cls)
+        if field.name in _WIRE_NAMES
+    }
+    if cls is Connection:
+        # Not a field of the wire; the model derives it.
+        overrides["expires_at"] = override(omit=True)
+    structure = make_dict_structure_fn(cls, converter, **overrides)
+    if cls not in _WITH_EXTRA:
+        return structure
+    known = {field.name for field in attrs.fields(cls)} - {"extra"}
+
+    def with_extra(value: dict[str, Any], kind: Any) -> Any:
+        extra = {key: item for key, item in value.items() if key not in known}
+        return structure({**value, "extra": extra}, kind)
+
+    return with_extra
+
+
+def _make_credentials_hook(_: object, converter: Converter) -> _Hook:
+    kinds = {
+        tag: cls
+        for cls in get_args(Credentials)
+        if get_origin(tags := attrs.fields(cls).type.type) is Literal
+        for tag in get_args(tags)
+    }
+    hooks: dict[str, _Hook] = {}
+
+    def structure(value: object, _: object) -> Any:
+        if type(value) is not dict:
+            raise TypeError
+        if not value:
+            return NoCredentials()
+        tag = value.get("type")
+        if type(tag) is not str:
+            raise _FieldError("type")
+        hook = hooks.get(tag)
+        if hook is None:
+            if tag not in kinds:
+                return _unknown(tag, value)
+            hook = hooks[tag] = converter.get_structure_hook(kinds[tag])
+        return hook(value, kinds[tag])
+
+    return structure
+
+
+def _unknown(tag: str, value: dict[str, Any]) -> UnknownCredentials:
+    return UnknownCredentials(type=tag, raw=freeze(value), expires_at=_readable_end(value))
+
+
+def _readable_end(value: Mapping[str, Any]) -> datetime | None:
+    try:
+        return parse_timestamp(value.get("expires_at"))
+    except ValueError:
+        return None
+
+
+def _with_secondary_ends(connection: Connection, now: float) -> Connection:
+    """Let the answer end with the first token in it that was alive when it came.
+
+    Tokens in ``connection_config`` that were past already do not count: Nango does not renew all of
+    them, and they would make the answer uncacheable for ever (WIRE.md, "200").
+    """
+    if not connection.connection_config:
+        return connection
+    moment = datetime.fromtimestamp(now, UTC)
+    ends = [end for end in _token_ends(connection.connection_config) if end > moment]
+    if connection.expires_at is not None:
+        ends.append(connection.expires_at)
+    end = min(ends, default=None)
+    if end == connection.expires_at:
+        return connection
+    # attrs' own decorator is inside ours, where mypy does not see it.
+    return attrs.evolve(connection, expires_at=end)  # type: ignore[misc]
+
+
+def _token_ends(value: Mapping[str, Any]) -> list[datetime]:
+    """List the readable ends of all objects inside `value` that hold a token of their own."""
+    ends: list[datetime] = []
+    for item in value.values():
+        if not isinstance(item, dict):
+            continue
+        if any("token" in key.lower() for key in item):
+            end = _readable_end(item)
+            if end is not None:
+                ends.append(end)
+        ends += _token_ends(item)
+    return ends
+
+
+def encode(value: Any) -> Any:
+    """Give the wire's form of a model: its names, ISO timestamps, plain containers."""
+    if isinstance(value, datetime):
+        return format_timestamp(value)
+    if isinstance(value, UnknownCredentials):
+        return encode(value.raw)
+    if isinstance(value, NoCredentials):
+        return {}
+    if attrs.has(type(value)):
+        return _encode_model(value)
+    if isinstance(value, Mapping):
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    return value
+
+
+def _encode_model(value: Any) -> dict[str, Any]:
+    encoded: dict[str, Any] = {}
+    for field in attrs.fields(type(value)):
+        item = getattr(value, field.name)
+        if field.name == "extra":
+            encoded |= encode(item)
+        elif not _is_left_out(value, field.name, item):
+            encoded[_WIRE_NAMES.get(field.name, field.name)] = encode(item)
+    return encoded
+
+
+def _is_left_out(owner: object, name: str, item: object) -> bool:
+    """Say whether the wire has no such field: it leaves out what is absent from credentials."""
+    if isinstance(owner, Connection):
+        return name == "expires_at" or (name == "account_id" and item is None)
+    if name == "raw":
+        return not item and isinstance(owner, _WITHOUT_RAW)
+    return item is None and isinstance(owner, get_args(Credentials))
