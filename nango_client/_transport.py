@@ -1,0 +1,253 @@
+"""Requests out, answers in. The only file that touches aiohttp's client.
+
+aiohttp's exceptions stay here: their texts and frames show request headers, so they are translated
+in one place and never chained.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator
+from typing import Final, Protocol
+
+import aiohttp
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, ClientTimeout
+from aiohttp.http_exceptions import ContentEncodingError
+from yarl import URL
+
+from nango_client._clock import Clock
+from nango_client._config import Settings, TimeoutPolicy
+from nango_client._protocol import Request, Response
+from nango_client._version import package_version
+from nango_client.exceptions import (
+    ClientClosedError,
+    ConnectionFailedError,
+    DecodeError,
+    NangoError,
+    RequestTimeoutError,
+    ResponseTooLargeError,
+    TransportError,
+)
+
+MAX_BODY: Final = 4 * 1024 * 1024
+
+
+class Transport(Protocol):
+    """What the requester needs of an HTTP client."""
+
+    async def send(self, request: Request, timeout: float) -> Response:
+        """Send `request` once and give the whole answer, whatever its status.
+
+        Raises:
+            TransportError: no usable answer came within `timeout` seconds.
+            DecodeError: a successful answer's body is too large or badly encoded.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close what this transport opened."""
+        ...
+
+
+class AiohttpTransport:
+    """A transport on one pooled aiohttp session, its own or a borrowed one."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        timeout: TimeoutPolicy,
+        clock: Clock,
+        session: ClientSession | None,
+    ) -> None:
+        url = settings.base_url
+        self._scheme, self._authority = url.scheme, url.raw_authority
+        self._prefix = url.raw_path.rstrip("/")
+        self._authorization = f"Bearer {settings.api_key}"
+        self._connect_timeout = timeout.connect
+        self._time = clock.time
+        self._borrowed = session
+        self._keeper: AsyncGenerator[ClientSession] | None = None
+        self._own: ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
+        session = await self._session()
+        url = URL.build(
+            scheme=self._scheme,
+            authority=self._authority,
+            path=self._prefix + request.path,
+            query_string=request.query,
+            encoded=True,
+        )
+        failure: NangoError
+        try:
+            async with session.request(
+                "GET",
+                url,
+                headers=_headers(session) if session is self._borrowed else None,
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=True,
+                middlewares=(*_middlewares(session), self._authorize_once),
+                timeout=self._limits(timeout),
+            ) as answer:
+                return Response(
+                    status=answer.status,
+                    headers=answer.headers,
+                    body=await _read(answer),
+                    received_at=self._time(),
+                )
+        except Exception as error:  # noqa: BLE001  nothing of aiohttp may leave this file
+            failure = self._translate(error, timeout)
+        raise failure
+
+    async def close(self) -> None:
+        keeper, self._keeper, self._own = self._keeper, None, None
+        if keeper is not None and self._loop is asyncio.get_running_loop():
+            await keeper.aclose()
+
+    async def _session(self) -> ClientSession:
+        if self._borrowed is not None:
+            if self._borrowed.closed:
+                raise ClientClosedError("the aiohttp session that this client borrowed is closed")
+            return self._borrowed
+        loop = asyncio.get_running_loop()
+        if self._own is None or self._own.closed or self._loop is not loop:
+            self._loop = loop
+            self._keeper = _keep_session()
+            self._own = await anext(self._keeper)
+        return self._own
+
+    async def _authorize_once(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
+        """Set the key last, over what a session or netrc set, and keep aiohttp from resending.
+
+        aiohttp repeats a GET whose connection broke; only our own retries know what may run twice.
+        """
+        request.headers["Authorization"] = self._authorization
+        try:
+            return await handler(request)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            raise _BrokenConnectionError from None
+
+    def _limits(self, timeout: float) -> ClientTimeout:
+        return ClientTimeout(
+            total=timeout,
+            # The pool's queue is left out: it is no sign that the server is unreachable.
+            sock_connect=min(self._connect_timeout, timeout),
+            # aiohttp rounds longer limits up to whole seconds by default.
+            ceil_threshold=float("inf"),
+        )
+
+    def _translate(self, error: Exception, timeout: float) -> NangoError:
+        """Give our error for one of aiohttp's; it may not quote texts that aiohttp made."""
+        match error:
+            case _BodyTooLargeError():
+                return ResponseTooLargeError(f"the answer is over {MAX_BODY >> 20} MiB")
+            case aiohttp.ClientPayloadError() if _is_unreadable(error):
+                return DecodeError("the answer's body is not encoded as its Content-Encoding says")
+            case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
+                return ConnectionFailedError(
+                    "the server's TLS certificate could not be verified: check base_url and the "
+                    "certificate authorities of this machine",
+                    may_have_run=False,
+                    retryable=False,
+                )
+            case aiohttp.ConnectionTimeoutError():
+                return RequestTimeoutError(
+                    f"no connection to {self._authority} within {self._connect_timeout:g} s",
+                    may_have_run=False,
+                )
+            case TimeoutError():
+                return RequestTimeoutError(
+                    f"no whole answer from {self._authority} within {timeout:.3g} s"
+                )
+            case aiohttp.ClientConnectorDNSError():
+                return ConnectionFailedError(
+                    f"the host name in {self._authority} could not be resolved: check base_url",
+                    may_have_run=False,
+                )
+            case aiohttp.ClientConnectorError():
+                return ConnectionFailedError(
+                    f"could not connect to {self._authority} ({type(error.os_error).__name__})",
+                    may_have_run=False,
+                )
+            case aiohttp.ClientHttpProxyError():
+                return ConnectionFailedError(
+                    f"the proxy refused to connect (HTTP {error.status})", may_have_run=False
+                )
+            case _BrokenConnectionError() | aiohttp.ClientPayloadError() | OSError():
+                return ConnectionFailedError(
+                    f"{self._authority} closed the connection before the whole answer had come"
+                )
+            case aiohttp.ClientResponseError():
+                return TransportError(f"what {self._authority} answered is not HTTP")
+            case _:
+                return TransportError(f"the HTTP client failed ({type(error).__name__})")
+
+
+class _BrokenConnectionError(aiohttp.ClientError):
+    """The connection broke after the request had begun to leave."""
+
+
+class _BodyTooLargeError(Exception):
+    """The body is over `MAX_BODY`."""
+
+
+async def _keep_session() -> AsyncGenerator[ClientSession]:
+    """Yield a session that ends with this generator.
+
+    Event loops close their asynchronous generators before they end (`asyncio.run` does), so a
+    client that was not closed leaves no connection behind and no warning.
+    """
+    async with ClientSession(
+        headers=_headers(None), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+    ) as session:
+        yield session
+
+
+def _headers(session: ClientSession | None) -> dict[str, str]:
+    headers = {
+        "User-Agent": f"nango-client/{package_version()} aiohttp/{aiohttp.__version__}",
+        "Accept": "application/json",
+    }
+    if session is not None and "Content-Type" in session.headers:
+        # A default of the borrowed session; Nango answers 415 to any other type.
+        headers["Content-Type"] = "application/json"
+    return headers
+
+
+def _middlewares(session: ClientSession) -> tuple[aiohttp.ClientMiddlewareType, ...]:
+    # Those given with a request replace the session's own, and there is no public way to ask.
+    return tuple(getattr(session, "_middlewares", None) or ())
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Say whether the body would be as useless if it were sent again."""
+    return isinstance(error, _BodyTooLargeError) or isinstance(
+        error.__cause__, ContentEncodingError
+    )
+
+
+async def _read(answer: ClientResponse) -> bytes:
+    """Give the whole body.
+
+    The body of an error is only an explanation: where it is too large or badly encoded, the status
+    alone has to do.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        while chunk := await answer.content.readany():
+            size += len(chunk)
+            if size > MAX_BODY:
+                raise _BodyTooLargeError
+            chunks.append(chunk)
+    except (_BodyTooLargeError, aiohttp.ClientPayloadError) as error:
+        answer.close()
+        if answer.status < 400 or not _is_unreadable(error):  # noqa: PLR2004
+            raise
+        return b""
+    return b"".join(chunks)
