@@ -1,0 +1,85 @@
+"""What operators may see: one record per attempt, retry and cache outcome, without ids or secrets.
+
+The allow-list is the class `Event` itself: hook and log get its fields and nothing else.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Final, Literal, final
+
+import attrs
+
+logger: Final = logging.getLogger("nango_client")
+logger.addHandler(logging.NullHandler())
+
+EventKind = Literal["attempt", "retry", "hit", "miss", "coalesced", "renewal", "stale"]
+
+
+@final
+@attrs.frozen
+class Event:
+    """Something that happened inside a call; what the hook ``on_event`` is given."""
+
+    kind: EventKind
+    """``attempt`` ended, ``retry`` is going to wait; the others are outcomes of the cache."""
+    method: str = "GET"
+    route: str = "/connection/{connection_id}"
+    """The path's template; ids are left out."""
+    attempt: int | None = None
+    """The number of the request within its call, from 1."""
+    status: int | None = None
+    """The HTTP status, None where no answer came."""
+    delay: float | None = None
+    """Seconds that a retry waits first."""
+    elapsed: float | None = None
+    """Seconds that an attempt took."""
+    error: str | None = None
+    """The class name of the error, None where all went well."""
+
+
+Hook = Callable[[Event], None]
+
+
+class Reporter:
+    """Tells the hook and the log; costs two look-ups where neither listens."""
+
+    __slots__ = ("_hook",)
+
+    def __init__(self, hook: Hook | None) -> None:
+        self._hook = hook
+
+    @property
+    def has_hook(self) -> bool:
+        """Whether somebody listens besides the log; hits are frequent and not logged."""
+        return self._hook is not None
+
+    def report(
+        self,
+        kind: EventKind,
+        *,
+        attempt: int | None = None,
+        status: int | None = None,
+        delay: float | None = None,
+        elapsed: float | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Pass one event on; an exception of the hook is logged by its class and goes no further."""
+        logged = kind != "hit" and logger.isEnabledFor(logging.DEBUG)
+        if self._hook is None and not logged:
+            return
+        event = Event(
+            kind,
+            attempt=attempt,
+            status=status,
+            delay=delay,
+            elapsed=elapsed,
+            error=None if error is None else type(error).__name__,
+        )
+        if logged:
+            fields = attrs.asdict(event, filter=lambda _, value: value is not None)
+            logger.debug(" ".join(f"{name}={value}" for name, value in fields.items()))
+        if self._hook is not None:
+            try:
+                self._hook(event)
+            except Exception as failure:  # noqa: BLE001  a broken hook must not break the call
+                logger.warning("the on_event hook raised %s", type(failure).__name__)

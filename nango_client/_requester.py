@@ -1,0 +1,65 @@
+"""One call of the API: attempts, status check, retries, all before one deadline."""
+
+import asyncio
+from typing import final
+
+from nango_client._config import TimeoutPolicy
+from nango_client._events import Reporter
+from nango_client._protocol import Request, Response, error_for
+from nango_client._retry import Retrier, is_retried
+from nango_client._transport import Transport
+from nango_client.exceptions import NangoError
+
+
+@final
+class Requester:
+    """Sends requests and gives successful answers."""
+
+    def __init__(
+        self, transport: Transport, timeout: TimeoutPolicy, retrier: Retrier, reporter: Reporter
+    ) -> None:
+        self._transport = transport
+        self._timeout = timeout
+        self._retrier = retrier
+        self._reporter = reporter
+
+    async def fetch(self, request: Request) -> Response:
+        """Give the successful answer to `request`.
+
+        Raises:
+            NangoError: what the last attempt met.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout.total
+
+        def remaining() -> float:
+            return deadline - loop.time()
+
+        async def attempt(number: int) -> Response:
+            return await self._attempt(request, number, min(self._timeout.attempt, remaining()))
+
+        self._retrier.budget.add_call()
+        try:
+            return await attempt(1)
+        except NangoError as error:
+            failure = error
+        if not is_retried(failure, request):
+            raise failure
+        return await self._retrier.run(request, failure, attempt, remaining)
+
+    async def _attempt(self, request: Request, number: int, limit: float) -> Response:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        status = None
+        try:
+            response = await self._transport.send(request, limit)
+            status = response.status
+            if not 200 <= status < 300:  # noqa: PLR2004
+                raise error_for(request, response)
+        except NangoError as error:
+            self._reporter.report(
+                "attempt", attempt=number, status=status, elapsed=clock() - began, error=error
+            )
+            raise
+        self._reporter.report("attempt", attempt=number, status=status, elapsed=clock() - began)
+        return response

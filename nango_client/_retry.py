@@ -1,0 +1,174 @@
+"""Which failures are sent again, and after what wait. The only file that touches tenacity."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, final
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from nango_client._config import RetryPolicy
+from nango_client._events import Reporter
+from nango_client._headers import server_time
+from nango_client._protocol import Request, Response
+from nango_client.exceptions import (
+    APIStatusError,
+    InvalidCredentialsError,
+    NangoError,
+    RateLimitError,
+    TransportError,
+)
+
+_RETRIED_STATUSES: Final = frozenset({408, 500, 502, 503, 504})
+_UNAVAILABLE: Final = 503
+# The server floors the waits that it names to whole seconds.
+_FLOORED_AWAY: Final = 1.0
+
+
+@final
+class RetryBudget:
+    """Keeps the retries of one client to a tenth of its calls, plus a burst.
+
+    A call adds 0.1 to a bucket that holds 100 and starts full; a retry takes 1. So clients of a
+    server that fails for everybody do not multiply its load.
+    """
+
+    __slots__ = ("_tenths",)
+    _FULL: Final = 1000
+
+    def __init__(self) -> None:
+        # Counted in tenths: a sum of 0.1s would drift.
+        self._tenths = self._FULL
+
+    def add_call(self) -> None:
+        """Count one call."""
+        self._tenths = min(self._tenths + 1, self._FULL)
+
+    def take_retry(self) -> bool:
+        """Take one retry out if there is one."""
+        if self._tenths < 10:  # noqa: PLR2004
+            return False
+        self._tenths -= 10
+        return True
+
+
+def is_retried(error: BaseException, request: Request) -> bool:
+    """Say whether sending `request` again can help and can do no harm."""
+    if isinstance(error, TransportError):
+        return error.retryable and not (request.changes_state and error.may_have_run)
+    if not isinstance(error, APIStatusError) or isinstance(error, InvalidCredentialsError):
+        return False
+    if isinstance(error, RateLimitError):
+        return True
+    if request.changes_state:
+        return error.status == _UNAVAILABLE and error.retry_after is not None
+    return error.status in _RETRIED_STATUSES
+
+
+def asked_wait(error: BaseException, now: float) -> float | None:
+    """Give the seconds that the server asked to wait, or None.
+
+    ``Retry-After`` counts for 429 and 503, ``X-RateLimit-Reset`` for 429 alone, since it comes
+    with every answer; of both the longer.
+    """
+    if isinstance(error, RateLimitError) and error.reset_at is not None:
+        until_reset = error.reset_at.timestamp() - server_time(error.headers, now)
+        return max(until_reset, error.retry_after or 0.0, 0.0)
+    if isinstance(error, RateLimitError) or (
+        isinstance(error, APIStatusError) and error.status == _UNAVAILABLE
+    ):
+        return error.retry_after
+    return None
+
+
+@final
+class Retrier:
+    """Repeats a failed request by a `RetryPolicy`, within a deadline and a budget."""
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        reporter: Reporter,
+        *,
+        time: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self.budget = RetryBudget()
+        self._policy = policy
+        self._reporter = reporter
+        self._time = time
+        self._sleep = sleep
+        self._uniform = uniform
+
+    async def run(
+        self,
+        request: Request,
+        failure: NangoError,
+        attempt: Callable[[int], Awaitable[Response]],
+        remaining: Callable[[], float],
+    ) -> Response:
+        """Go on after the first attempt has failed with `failure`.
+
+        Args:
+            request: what is sent.
+            failure: what the first attempt raised.
+            attempt: sends the request; takes the number of the attempt.
+            remaining: gives the seconds until the deadline.
+
+        Raises:
+            NangoError: what the last attempt raised.
+        """
+        number = 0
+
+        async def play() -> Response:
+            # The first attempt needs no machinery where it succeeds, so it was made without;
+            # its outcome is played back here.
+            nonlocal number
+            number += 1
+            if number == 1:
+                raise failure
+            return await attempt(number)
+
+        def must_stop(state: RetryCallState) -> bool:
+            asked = asked_wait(_error_of(state), self._time())
+            return (
+                state.attempt_number >= self._policy.max_attempts
+                or (asked is not None and asked > self._policy.max_retry_after)
+                or state.upcoming_sleep >= remaining()
+                or not self.budget.take_retry()
+            )
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(lambda error: is_retried(error, request)),
+            wait=self._wait,
+            stop=must_stop,
+            before_sleep=self._report,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await retrying(play)
+
+    def _wait(self, state: RetryCallState) -> float:
+        asked = asked_wait(_error_of(state), self._time())
+        if asked is not None:
+            return asked + self._uniform(0.0, _FLOORED_AWAY)
+        # Full jitter. The exponent is bounded so that no policy can overflow it.
+        ceiling = self._policy.initial_delay * 2.0 ** min(state.attempt_number - 1, 60)
+        return self._uniform(0.0, min(ceiling, self._policy.max_delay))
+
+    def _report(self, state: RetryCallState) -> None:
+        self._reporter.report(
+            "retry",
+            attempt=state.attempt_number,
+            delay=state.upcoming_sleep,
+            error=_error_of(state),
+        )
+
+
+def _error_of(state: RetryCallState) -> BaseException:
+    outcome = state.outcome
+    error = None if outcome is None else outcome.exception()
+    if error is None:
+        raise RuntimeError("tenacity asked about an attempt that did not fail")
+    return error
