@@ -3,6 +3,7 @@
 import ipaddress
 import math
 import os
+from collections.abc import Callable
 from typing import Final, final
 
 import attrs
@@ -15,7 +16,10 @@ API_KEY_VARIABLES: Final = ("NANGO_API_KEY", "NANGO_SECRET_KEY")
 BASE_URL_VARIABLES: Final = ("NANGO_BASE_URL", "NANGO_HOST")
 
 
-def _number(*, zero: bool) -> "attrs._ValidatorType[float]":
+_Validator = Callable[[object, "attrs.Attribute[float]", object], None]
+
+
+def _number(*, zero: bool) -> _Validator:
     """Make a validator for finite numbers above zero, or from zero on."""
 
     def check(policy: object, attribute: "attrs.Attribute[float]", value: object) -> None:

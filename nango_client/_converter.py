@@ -6,11 +6,11 @@ not read, and `decode_connection` raises with nothing but that field's path in h
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -18,7 +18,7 @@ from cattrs.errors import AttributeValidationNote, BaseValidationError, Iterable
 from cattrs.gen import make_dict_structure_fn, override
 
 from nango_client._headers import server_time
-from nango_client._jsonlib import loads
+from nango_client._jsonlib import as_object, loads
 from nango_client._protocol import Response
 from nango_client._timestamps import format_timestamp, parse_timestamp
 from nango_client.exceptions import DecodeError
@@ -34,7 +34,7 @@ from nango_client.models import (
     TwoStepCredentials,
     UnknownCredentials,
 )
-from nango_client.models._frozen import EMPTY, freeze
+from nango_client.models._frozen import EMPTY, FrozenDict, freeze
 
 _WIRE_NAMES = {"api_key": "apiKey", "jwt_token": "jwtToken"}
 
@@ -83,10 +83,10 @@ def _media_type(headers: Mapping[str, str]) -> str | None:
 def _try_decode(response: Response) -> Connection | str | None:
     """Give the connection, the path of the first field that is wrong, or None: no JSON object."""
     try:
-        document = loads(response.body)
+        document = as_object(loads(response.body))
     except ValueError:
         return None
-    if type(document) is not dict:
+    if document is None:
         return None
     try:
         connection: Connection = _converter().structure(document, Connection)
@@ -114,16 +114,16 @@ def _path(fault: BaseException) -> list[str]:
             elif isinstance(note, IterableValidationNote):
                 steps.append(str(note.index))
         if not isinstance(fault, BaseValidationError):
-            return [*steps, fault.name] if isinstance(fault, _FieldError) else steps
+            return [*steps, fault.field] if isinstance(fault, _FieldError) else steps
         fault = fault.exceptions[0]
 
 
 class _FieldError(ValueError):
     """A field inside a value that a hook of ours structures as a whole."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, field: str) -> None:
         super().__init__()
-        self.name = name
+        self.field = field
 
 
 @cache
@@ -135,10 +135,10 @@ def _converter(*, detailed: bool = False) -> Converter:
         converter.register_structure_hook(primitive, _exactly(primitive))
     converter.register_structure_hook(datetime, lambda value, _: parse_timestamp(value))
     converter.register_structure_hook_func(
-        lambda kind: kind == Mapping[str, object], lambda value, _: _json_object(value)
+        lambda kind: kind == Mapping[str, object], _json_object
     )
     converter.register_structure_hook_func(
-        lambda kind: kind == Mapping[str, str], lambda value, _: _tags(value)
+        lambda kind: kind == Mapping[str, str], _tags
     )
     converter.register_structure_hook_factory(_is_optional, _make_optional_hook)
     converter.register_structure_hook_factory(attrs.has, _make_model_hook)
@@ -160,19 +160,20 @@ def _exactly(primitive: type) -> _Hook:
     return hook
 
 
-def _json_object(value: object) -> Mapping[str, object]:
-    if value is None:
-        return EMPTY
+def _json_object(value: object, _: object) -> Mapping[str, object]:
     if type(value) is not dict:
+        if value is None:
+            return EMPTY
         raise TypeError
     frozen: Mapping[str, object] = freeze(value)
     return frozen
 
 
-def _tags(value: object) -> Mapping[str, object]:
-    tags = _json_object(value)
-    if not all(type(tag) is str for tag in tags.values()):
-        raise TypeError
+def _tags(value: object, _: object) -> Mapping[str, object]:
+    tags = _json_object(value, _)
+    for tag in tags.values():
+        if type(tag) is not str:
+            raise TypeError
     return tags
 
 
@@ -218,19 +219,20 @@ def _make_credentials_hook(_: object, converter: Converter) -> _Hook:
     hooks: dict[str, _Hook] = {}
 
     def structure(value: object, _: object) -> Any:
-        if type(value) is not dict:
+        wire = as_object(value)
+        if wire is None:
             raise TypeError
-        if not value:
+        if not wire:
             return NoCredentials()
-        tag = value.get("type")
+        tag = wire.get("type")
         if type(tag) is not str:
             raise _FieldError("type")
         hook = hooks.get(tag)
         if hook is None:
             if tag not in kinds:
-                return _unknown(tag, value)
+                return _unknown(tag, wire)
             hook = hooks[tag] = converter.get_structure_hook(kinds[tag])
-        return hook(value, kinds[tag])
+        return hook(wire, kinds[tag])
 
     return structure
 
@@ -265,18 +267,15 @@ def _with_secondary_ends(connection: Connection, now: float) -> Connection:
     return attrs.evolve(connection, expires_at=end)  # type: ignore[misc]
 
 
-def _token_ends(value: Mapping[str, Any]) -> list[datetime]:
-    """List the readable ends of all objects inside `value` that hold a token of their own."""
-    ends: list[datetime] = []
+def _token_ends(value: Mapping[str, Any]) -> Iterator[datetime]:
+    """Give the readable ends of all objects inside `value` that hold a token of their own."""
     for item in value.values():
-        if not isinstance(item, dict):
+        if not isinstance(item, FrozenDict):
             continue
-        if any("token" in key.lower() for key in item):
-            end = _readable_end(item)
-            if end is not None:
-                ends.append(end)
-        ends += _token_ends(item)
-    return ends
+        end = _readable_end(item)
+        if end is not None and any("token" in key.lower() for key in item):
+            yield end
+        yield from _token_ends(item)
 
 
 def encode(value: Any) -> Any:
@@ -287,23 +286,24 @@ def encode(value: Any) -> Any:
         return encode(value.raw)
     if isinstance(value, NoCredentials):
         return {}
-    if attrs.has(type(value)):
+    if attrs.has(value.__class__):
         return _encode_model(value)
     if isinstance(value, Mapping):
-        return {key: encode(item) for key, item in value.items()}
+        return {key: encode(item) for key, item in cast("Mapping[str, Any]", value).items()}
     if isinstance(value, list | tuple):
-        return [encode(item) for item in value]
+        return [encode(item) for item in cast("Iterable[Any]", value)]
     return value
 
 
 def _encode_model(value: Any) -> dict[str, Any]:
     encoded: dict[str, Any] = {}
-    for field in attrs.fields(type(value)):
-        item = getattr(value, field.name)
-        if field.name == "extra":
+    for field in attrs.fields(value.__class__):
+        name: str = field.name
+        item = getattr(value, name)
+        if name == "extra":
             encoded |= encode(item)
-        elif not _is_left_out(value, field.name, item):
-            encoded[_WIRE_NAMES.get(field.name, field.name)] = encode(item)
+        elif not _is_left_out(value, name, item):
+            encoded[_WIRE_NAMES.get(name, name)] = encode(item)
     return encoded
 
 

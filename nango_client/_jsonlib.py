@@ -7,7 +7,7 @@ nothing but speed.
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 # An escape in the surrogate range; only then is it worth looking for one without its partner.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -43,3 +43,12 @@ try:
 except ImportError:
     loads = loads_stdlib
 
+
+def as_object(value: object) -> dict[str, Any] | None:
+    """Give a parsed value back if it is a JSON object, else None."""
+    return cast("dict[str, Any]", value) if type(value) is dict else None
+
+
+def as_array(value: object) -> list[Any]:
+    """Give a parsed value back if it is a JSON array, else an empty one."""
+    return cast("Any", value) if type(value) is list else []

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import attrs
 
 from nango_client._headers import rate_limit_reset, retry_after
-from nango_client._jsonlib import loads
+from nango_client._jsonlib import as_array, as_object, loads
 from nango_client.exceptions import (
     APIStatusError,
     AuthenticationError,
@@ -218,15 +218,13 @@ _BY_STATUS: Final[Mapping[int, type[APIStatusError]]] = {
 
 
 def _error_object(body: bytes) -> dict[str, Any]:
-    """Give the wire's ``error`` as a dict of its own; anything else than an object has no parts."""
+    """Give the wire's ``error`` object; one that is only a text counts as its message."""
     try:
         document = loads(body)
     except ValueError:
         return {}
-    error = document.get("error") if isinstance(document, dict) else None
-    if isinstance(error, str):
-        return {"message": error}
-    return dict(error) if isinstance(error, dict) else {}
+    error = (as_object(document) or {}).get("error")
+    return {"message": error} if isinstance(error, str) else as_object(error) or {}
 
 
 def _class_for(status: int, code: str | None, text: str | None) -> type[APIStatusError]:
@@ -251,9 +249,8 @@ def _renewal_error(status: int, text: str) -> type[InvalidCredentialsError]:
 
 def _details(text: str | None, error: Mapping[str, Any]) -> str:
     """Pick scopes and parameter names out of what the server said; they alone are safe to show."""
-    names = _SCOPE.findall(text or "")
-    issues = error.get("errors")
-    for issue in issues if isinstance(issues, list) else []:
-        path = issue.get("path") if isinstance(issue, dict) else None
-        names += [name for name in path or () if isinstance(name, str) and name in _PARAMETERS]
+    names: list[str] = _SCOPE.findall(text or "")
+    for issue in as_array(error.get("errors")):
+        path = as_array((as_object(issue) or {}).get("path"))
+        names += [name for name in path if isinstance(name, str) and name in _PARAMETERS]
     return "".join(f", {name}" for name in dict.fromkeys(names))

@@ -57,6 +57,7 @@ class FrozenList(list[Any]):
 
 
 EMPTY: Mapping[str, Any] = FrozenDict()
+_CONTAINERS = frozenset({dict, list})
 
 
 def freeze(value: Any, levels: int = MAX_DEPTH) -> Any:
@@ -65,13 +66,18 @@ def freeze(value: Any, levels: int = MAX_DEPTH) -> Any:
     Raises:
         NestedTooDeepError: the value has more than `levels` levels of containers.
     """
-    kind = type(value)
+    kind = value.__class__
     if kind is dict:
         if not value:
             return EMPTY
         if not levels:
             raise NestedTooDeepError
-        return FrozenDict({key: freeze(item, levels - 1) for key, item in value.items()})
+        # Most values are scalars: copying all and then replacing the containers is the fast way.
+        frozen = FrozenDict(value)
+        for key, item in value.items():
+            if item.__class__ in _CONTAINERS:
+                dict.__setitem__(frozen, key, freeze(item, levels - 1))
+        return frozen
     if kind is list:
         if not levels:
             raise NestedTooDeepError

@@ -1,0 +1,144 @@
+"""An asynchronous Python client for Nango."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nango_client._cache import CacheInfo
+    from nango_client._client import NangoClient
+    from nango_client._clock import Clock, SystemClock
+    from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy
+    from nango_client._events import Event
+    from nango_client.exceptions import (
+        APIStatusError,
+        AuthenticationError,
+        BadRequestError,
+        ClientClosedError,
+        ConfigurationError,
+        ConnectionFailedError,
+        DecodeError,
+        InvalidArgumentError,
+        InvalidCredentialsError,
+        NangoError,
+        NoTokenError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitError,
+        ReconnectRequiredError,
+        RefreshBackoffError,
+        RefreshFailedError,
+        RequestTimeoutError,
+        ResponseTooLargeError,
+        ServerError,
+        TokenExpiredError,
+        TransportError,
+        UnknownIntegrationError,
+    )
+    from nango_client.models import (
+        ApiKeyCredentials,
+        AppCredentials,
+        AwsSigV4Credentials,
+        BasicCredentials,
+        BillCredentials,
+        Connection,
+        ConnectionIssue,
+        Credentials,
+        CustomCredentials,
+        EndUser,
+        JwtCredentials,
+        NoCredentials,
+        OAuth1Credentials,
+        OAuth2ClientCredentials,
+        OAuth2Credentials,
+        Organization,
+        SignatureCredentials,
+        TbaCredentials,
+        TwoStepCredentials,
+        UnknownCredentials,
+    )
+
+    __version__: str
+
+__all__ = [
+    "APIStatusError",
+    "ApiKeyCredentials",
+    "AppCredentials",
+    "AuthenticationError",
+    "AwsSigV4Credentials",
+    "BadRequestError",
+    "BasicCredentials",
+    "BillCredentials",
+    "CacheInfo",
+    "CachePolicy",
+    "ClientClosedError",
+    "Clock",
+    "ConfigurationError",
+    "Connection",
+    "ConnectionFailedError",
+    "ConnectionIssue",
+    "Credentials",
+    "CustomCredentials",
+    "DecodeError",
+    "EndUser",
+    "Event",
+    "InvalidArgumentError",
+    "InvalidCredentialsError",
+    "JwtCredentials",
+    "NangoClient",
+    "NangoError",
+    "NoCredentials",
+    "NoTokenError",
+    "NotFoundError",
+    "OAuth1Credentials",
+    "OAuth2ClientCredentials",
+    "OAuth2Credentials",
+    "Organization",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ReconnectRequiredError",
+    "RefreshBackoffError",
+    "RefreshFailedError",
+    "RequestTimeoutError",
+    "ResponseTooLargeError",
+    "RetryPolicy",
+    "ServerError",
+    "SignatureCredentials",
+    "SystemClock",
+    "TbaCredentials",
+    "TimeoutPolicy",
+    "TokenExpiredError",
+    "TransportError",
+    "TwoStepCredentials",
+    "UnknownCredentials",
+    "UnknownIntegrationError",
+]
+
+# Where the names live. They are imported on first use, because pytest loads this package in every
+# run of everybody who has it installed, for the sake of its plugin.
+_HOMES = {
+    "CacheInfo": "_cache",
+    "NangoClient": "_client",
+    "Clock": "_clock",
+    "SystemClock": "_clock",
+    "CachePolicy": "_config",
+    "RetryPolicy": "_config",
+    "TimeoutPolicy": "_config",
+    "Event": "_events",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from nango_client._version import package_version
+
+        return package_version()
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name) or ("exceptions" if name.endswith("Error") else "models")
+    value: object = getattr(import_module(f"nango_client.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,218 @@
+"""The client: builds the parts, owns their life, and is the front door."""
+
+from collections.abc import Callable
+from enum import Enum
+from types import TracebackType
+from typing import Final, NoReturn, Self, SupportsIndex, TypeVar, final
+
+import aiohttp
+
+from nango_client._cache import CacheInfo, TokenCache
+from nango_client._clock import Clock, SystemClock
+from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy, read_settings
+from nango_client._events import Event, Reporter
+from nango_client._lifecycle import Lifecycle
+from nango_client._requester import Requester
+from nango_client._resources.connections import Connections, FlightKey
+from nango_client._retry import Retrier
+from nango_client._single_flight import SingleFlight
+from nango_client._tokens import token_of
+from nango_client._transport import AiohttpTransport
+from nango_client.exceptions import ClientClosedError, ConfigurationError, NangoError
+from nango_client.models import Connection
+
+
+_T = TypeVar("_T")
+
+
+class _Default(Enum):
+    POLICY = "CachePolicy()"
+
+
+@final
+class NangoClient:
+    """An asynchronous client of the Nango API.
+
+    Use it as ``async with NangoClient() as nango``, or keep one for the life of the process and
+    ``await nango.close()`` at its end. Connections to the server are opened on the first call.
+
+    Args:
+        api_key: else the environment's ``NANGO_API_KEY``, else its ``NANGO_SECRET_KEY``.
+        base_url: else ``NANGO_BASE_URL``, else ``NANGO_HOST``, else ``https://api.nango.dev``; a
+            path in it is kept.
+        timeout: time limits; `TimeoutPolicy` by default.
+        retry: what is sent again, and when; `RetryPolicy` by default.
+        cache: how long answers are served from memory; `CachePolicy` by default, None for not.
+        session: an aiohttp session of yours to send with; it is never closed here.
+        clock: where to read the time from; `SystemClock` by default.
+        allow_insecure_http: accept an ``http://`` address that is not this machine's.
+        on_event: is told of attempts, retries and cache outcomes; its exceptions are only logged.
+
+    Raises:
+        ConfigurationError: there is no usable API key, or another setting is unusable.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: TimeoutPolicy | None = None,
+        retry: RetryPolicy | None = None,
+        cache: CachePolicy | None | _Default = _Default.POLICY,
+        session: aiohttp.ClientSession | None = None,
+        clock: Clock | None = None,
+        allow_insecure_http: bool = False,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        settings = read_settings(api_key, base_url, allow_insecure_http=allow_insecure_http)
+        # A traceback with captured locals must not show the key, nor a password in the URL.
+        del api_key, base_url
+        if isinstance(settings, str):
+            raise ConfigurationError(settings)
+        timeout = _checked(timeout, TimeoutPolicy, "timeout") or TimeoutPolicy()
+        retry = _checked(retry, RetryPolicy, "retry") or RetryPolicy()
+        if cache is _Default.POLICY:
+            cache = CachePolicy()
+        cache = _checked(cache, CachePolicy, "cache")
+        session = _checked(session, aiohttp.ClientSession, "session")
+        clock = clock or SystemClock()
+        if not isinstance(clock, Clock):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("clock must have the methods time() and monotonic()")
+        if on_event is not None and not callable(on_event):
+            raise ConfigurationError("on_event must be callable")
+
+        self._base_url = settings.base_url
+        reporter = Reporter(on_event)
+        self._transport = AiohttpTransport(settings, timeout, clock, session)
+        retrier = Retrier(retry, reporter, time=clock.time)
+        self._time = clock.time
+        self._cache = TokenCache(cache, clock)
+        self._flights: SingleFlight[FlightKey, Connection] = SingleFlight(_replica)
+        self._lifecycle = Lifecycle(on_new_loop=self._flights.abandon)
+        self.connections: Final = Connections(
+            Requester(self._transport, timeout, retrier, reporter),
+            self._cache,
+            self._flights,
+            self._lifecycle,
+            reporter,
+        )
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<NangoClient {self._base_url} {state}>"
+
+    def __reduce_ex__(self, _protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            "a NangoClient holds an API key and connections and cannot be copied or pickled: "
+            "make one in each process"
+        )
+
+    async def __aenter__(self) -> Self:
+        if self.closed:
+            raise ClientClosedError("this NangoClient is closed: make a new one")
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._lifecycle.closed
+
+    async def close(self) -> None:
+        """End the client: calls under way end within 1 s with `ClientClosedError`.
+
+        A borrowed session stays open. May be called twice.
+        """
+        if self.closed:
+            return
+        self._lifecycle.closed = True
+        self._cache.invalidate(None, None)
+        if self._lifecycle.is_here():
+            await self._flights.close(ClientClosedError("the NangoClient was closed"))
+        await self._transport.close()
+
+    async def get_connection(
+        self,
+        connection_id: str,
+        provider_config_key: str,
+        *,
+        force_refresh: bool = False,
+        include_refresh_token: bool = False,
+        refresh_github_app_jwt_token: bool = False,
+    ) -> Connection:
+        """Give a connection with its credentials, fresh from Nango or from the cache.
+
+        What Nango answers is given as it is, also a token that has ended already
+        (``connection.credentials.is_expired(now)``); such a one is never cached.
+
+        Args:
+            connection_id: the connection's id, at most 255 characters; ``.`` and ``..`` cannot be
+                asked for, because proxies take them for parts of the path.
+            provider_config_key: the integration's key.
+            force_refresh: skip the cache and make Nango get a new token from the provider.
+            include_refresh_token: ask for the refresh token too; this refreshes nothing.
+            refresh_github_app_jwt_token: make Nango sign a new token of the GitHub app.
+
+        Raises:
+            InvalidArgumentError: Nango could not know such an id; nothing was sent.
+            NotFoundError: there is no such connection.
+            InvalidCredentialsError: Nango could not renew the credentials.
+            NangoError: any other failure, see `nango_client.exceptions`.
+        """
+        return await self.connections.get(
+            connection_id,
+            provider_config_key,
+            force_refresh=force_refresh,
+            include_refresh_token=include_refresh_token,
+            refresh_github_app_jwt_token=refresh_github_app_jwt_token,
+        )
+
+    async def get_token(
+        self, connection_id: str, provider_config_key: str, *, force_refresh: bool = False
+    ) -> str:
+        """Give the one string that authenticates at the provider.
+
+        That is the access token, token, API key or session id; for credentials of an app and a
+        user, the app's token, else the user's.
+
+        Raises:
+            NoTokenError: the credentials are not a single string, or there are none.
+            TokenExpiredError: Nango has only a token that has ended.
+            NangoError: as for `get_connection`.
+        """
+        connection = await self.connections.get(
+            connection_id, provider_config_key, force_refresh=force_refresh
+        )
+        return token_of(connection, self._time())
+
+    def invalidate(
+        self, connection_id: str | None = None, provider_config_key: str | None = None
+    ) -> int:
+        """Drop cached answers and remembered failures; give the number of answers dropped.
+
+        Call it when a provider refuses a token. None matches everything. A fetch under way is not
+        cached, and later calls do not wait for it.
+        """
+        return self.connections.invalidate(connection_id, provider_config_key)
+
+    def cache_info(self) -> CacheInfo:
+        """Give the cache's counts since the client was made."""
+        return self._cache.info()
+
+
+def _checked(value: _T | None, kind: type[_T], name: str) -> _T | None:
+    if value is not None and not isinstance(value, kind):
+        raise ConfigurationError(f"{name} must be a {kind.__name__}")
+    return value
+
+
+def _replica(error: BaseException) -> BaseException:
+    return error.replica() if isinstance(error, NangoError) else error

@@ -1,0 +1,90 @@
+"""The one string that authenticates, out of any credentials that have one."""
+
+from datetime import UTC, datetime
+
+from nango_client._protocol import CREDENTIALS_SCOPE
+from nango_client._timestamps import format_timestamp
+from nango_client.exceptions import NoTokenError, TokenExpiredError
+from nango_client.models import (
+    ApiKeyCredentials,
+    AppCredentials,
+    AwsSigV4Credentials,
+    BasicCredentials,
+    BillCredentials,
+    Connection,
+    CustomCredentials,
+    JwtCredentials,
+    NoCredentials,
+    OAuth1Credentials,
+    OAuth2ClientCredentials,
+    OAuth2Credentials,
+    SignatureCredentials,
+    TbaCredentials,
+    TwoStepCredentials,
+    UnknownCredentials,
+)
+
+
+def token_of(connection: Connection, now: float) -> str:
+    """Give the token of a connection.
+
+    Args:
+        connection: what Nango answered.
+        now: epoch seconds, to tell whether the token has ended.
+
+    Raises:
+        NoTokenError: its credentials are not a single string.
+        TokenExpiredError: the token has ended.
+    """
+    credentials = connection.credentials
+    if isinstance(credentials, CustomCredentials):
+        part = credentials.app or credentials.user
+        if part is None:
+            raise NoTokenError(f"{_name(connection)} has neither an app's token nor a user's yet")
+        credentials = part
+    end = credentials.expires_at
+    if end is not None and credentials.is_expired(datetime.fromtimestamp(now, UTC)):
+        raise TokenExpiredError(
+            f"Nango has only a token of {_name(connection)} that ended at {format_timestamp(end)} "
+            "and cannot be renewed: ask the user to reconnect"
+        )
+    match credentials:
+        case OAuth2Credentials() | AppCredentials():
+            return credentials.access_token
+        case (
+            OAuth2ClientCredentials()
+            | JwtCredentials()
+            | TwoStepCredentials()
+            | SignatureCredentials()
+        ):
+            return credentials.token
+        case ApiKeyCredentials():
+            return credentials.api_key
+        case BillCredentials():
+            return credentials.session_id
+        case NoCredentials():
+            raise NoTokenError(
+                f"{_name(connection)} came without credentials: either its integration needs none, "
+                f"or the API key lacks the scope {CREDENTIALS_SCOPE}"
+            )
+        case BasicCredentials():
+            use = "username and password"
+        case OAuth1Credentials():
+            use = "oauth_token and oauth_token_secret"
+        case TbaCredentials():
+            use = "token_id and token_secret"
+        case AwsSigV4Credentials():
+            use = "access_key_id, secret_access_key and session_token"
+        case UnknownCredentials():
+            use = "raw"
+    raise NoTokenError(
+        f"{_name(connection)} has {type(credentials).__name__}, which are not a single token: "
+        f"call get_connection() and use its credentials' {use}"
+    )
+
+
+def _name(connection: Connection) -> str:
+    return (
+        f"connection {connection.connection_id!r} of integration "
+        f"{connection.provider_config_key!r}"
+    )
