@@ -15,7 +15,7 @@ own ``Date`` a wall clock that was wrong from the start.
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Final, NamedTuple, final
 
@@ -122,6 +122,31 @@ class TokenCache:
         self._tickets: dict[tuple[str, str], set[Ticket]] = {}
         self.hits = self.misses = self.coalesced = 0
         self.refreshes = self.stale_served = self.evictions = 0
+        self.fresh: Final = self._make_fresh()
+
+    def _make_fresh(self) -> Callable[[Key], Connection | None]:
+        """Make the fast way of nearly all calls.
+
+        A closure, because looking its parts up on `self` would cost a hit a tenth of its time.
+        """
+        look_up = self._entries.get
+        mark_as_used = self._entries.move_to_end
+        time, monotonic = self._time, self._monotonic
+
+        def fresh(key: Key) -> Connection | None:
+            """Give the answer if it is younger than its soft line."""
+            try:
+                entry = look_up(key)
+            except TypeError:
+                # An id that is no string and has no hash; it is refused where requests are made.
+                return None
+            if entry is None or time() >= entry.fast_wall or monotonic() >= entry.fast_monotonic:
+                return None
+            mark_as_used(key)
+            self.hits += 1
+            return entry.connection
+
+        return fresh
 
     def info(self) -> CacheInfo:
         return CacheInfo(
@@ -133,19 +158,6 @@ class TokenCache:
             evictions=self.evictions,
             entries=len(self._entries),
         )
-
-    def fresh(self, key: Key) -> Connection | None:
-        """Give the answer if it is younger than its soft line: the fast way of nearly all calls."""
-        entry = self._entries.get(key)
-        if (
-            entry is None
-            or self._time() >= entry.fast_wall
-            or self._monotonic() >= entry.fast_monotonic
-        ):
-            return None
-        self._entries.move_to_end(key)
-        self.hits += 1
-        return entry.connection
 
     def find(self, key: Key) -> Found | None:
         """Give an answer that may be served without waiting, or None: the caller has to fetch."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn, Self, SupportsIndex, TypeVar, final
 
 import aiohttp
 
-from nango_client._cache import CacheInfo, TokenCache
+from nango_client._cache import CacheInfo, Key, TokenCache
 from nango_client._clock import Clock, SystemClock
 from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy, read_settings
 from nango_client._events import Event, Reporter
@@ -88,11 +89,15 @@ class NangoClient:
         retrier = Retrier(retry, reporter, time=clock.time)
         self._time = clock.time
         self._cache = TokenCache(cache, clock)
+        self._fresh: Callable[[Key], Connection | None] = self._cache.fresh
+        if on_event is not None:
+            self._fresh = partial(_report_hits, self._cache, reporter)
         self._flights: SingleFlight[FlightKey, Connection] = SingleFlight(_replica)
         self._lifecycle = Lifecycle(on_new_loop=self._flights.abandon)
         self.connections: Final = Connections(
             Requester(self._transport, timeout, retrier, reporter),
             self._cache,
+            self._fresh,
             self._flights,
             self._lifecycle,
             reporter,
@@ -167,6 +172,18 @@ class NangoClient:
             InvalidCredentialsError: Nango could not renew the credentials.
             NangoError: any other failure, see `nango_client.exceptions`.
         """
+        # The way of nearly all calls, without one more coroutine.
+        if not force_refresh:
+            connection = self._fresh(
+                (
+                    connection_id,
+                    provider_config_key,
+                    include_refresh_token,
+                    refresh_github_app_jwt_token,
+                )
+            )
+            if connection is not None:
+                return connection
         return await self.connections.get(
             connection_id,
             provider_config_key,
@@ -188,7 +205,7 @@ class NangoClient:
             TokenExpiredError: Nango has only a token that has ended.
             NangoError: as for `get_connection`.
         """
-        connection = await self.connections.get(
+        connection = await self.get_connection(
             connection_id, provider_config_key, force_refresh=force_refresh
         )
         return token_of(connection, self._time())
@@ -216,3 +233,10 @@ def _checked(value: _T | None, kind: type[_T], name: str) -> _T | None:
 
 def _replica(error: BaseException) -> BaseException:
     return error.replica() if isinstance(error, NangoError) else error
+
+
+def _report_hits(cache: TokenCache, reporter: Reporter, key: Key) -> Connection | None:
+    connection = cache.fresh(key)
+    if connection is not None:
+        reporter.report("hit")
+    return connection

@@ -41,17 +41,12 @@ Hook = Callable[[Event], None]
 
 
 class Reporter:
-    """Tells the hook and the log; costs two look-ups where neither listens."""
+    """Tells the hook and the log, which is not told of hits: they are too many."""
 
     __slots__ = ("_hook",)
 
     def __init__(self, hook: Hook | None) -> None:
         self._hook = hook
-
-    @property
-    def has_hook(self) -> bool:
-        """Whether somebody listens besides the log; hits are frequent and not logged."""
-        return self._hook is not None
 
     def report(
         self,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import attrs
 
-from nango_client._headers import rate_limit_reset, retry_after
+from nango_client._headers import rate_limit_reset, retry_after, server_time
 from nango_client._jsonlib import as_array, as_object, loads
 from nango_client.exceptions import (
     APIStatusError,
@@ -152,6 +152,8 @@ def error_for(request: Request, response: Response) -> APIStatusError:
     reset = rate_limit_reset(response.headers)
     if isinstance(made, RateLimitError) and reset is not None:
         made.reset_at = datetime.fromtimestamp(reset, UTC)
+        if made.retry_after is None:
+            made.retry_after = max(reset - server_time(response.headers, response.received_at), 0.0)
     return made
 
 
@@ -178,8 +180,8 @@ _TEXTS: Final[Mapping[type[APIStatusError], str]] = {
         "ask for less"
     ),
     NotFoundError: (
-        "Nango has no {about} ({label}): check both ids, and that the API key belongs to the "
-        "environment that holds the connection"
+        "Nango has no {about} ({label}): check both ids, base_url, and that the API key belongs to "
+        "the environment that holds the connection"
     ),
     InvalidCredentialsError: (
         "Nango could not renew the credentials of {about} ({label}): look at the connection in "

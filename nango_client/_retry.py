@@ -65,7 +65,7 @@ def is_retried(error: BaseException, request: Request) -> bool:
     return error.status in _RETRIED_STATUSES
 
 
-def asked_wait(error: BaseException, now: float) -> float | None:
+def asked_wait(error: BaseException | None, now: float) -> float | None:
     """Give the seconds that the server asked to wait, or None.
 
     ``Retry-After`` counts for 429 and 503, ``X-RateLimit-Reset`` for 429 alone, since it comes
@@ -166,9 +166,5 @@ class Retrier:
         )
 
 
-def _error_of(state: RetryCallState) -> BaseException:
-    outcome = state.outcome
-    error = None if outcome is None else outcome.exception()
-    if error is None:
-        raise RuntimeError("tenacity asked about an attempt that did not fail")
-    return error
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return None if state.outcome is None else state.outcome.exception()

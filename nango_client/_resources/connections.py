@@ -49,12 +49,14 @@ class Connections:
         self,
         requester: Requester,
         cache: TokenCache,
+        fresh: Callable[[Key], Connection | None],
         flights: SingleFlight[FlightKey, Connection],
         lifecycle: Lifecycle,
         reporter: Reporter,
     ) -> None:
         self._requester = requester
         self._cache = cache
+        self._fresh = fresh
         self._flights = flights
         self._lifecycle = lifecycle
         self._reporter = reporter
@@ -75,16 +77,8 @@ class Connections:
             include_refresh_token,
             refresh_github_app_jwt_token,
         )
-        if not force_refresh:
-            try:
-                connection = self._cache.fresh(key)
-            except TypeError:
-                # An id that is no string and has no hash; it is refused below.
-                connection = None
-            if connection is not None:
-                if self._reporter.has_hook:
-                    self._reporter.report("hit")
-                return connection
+        if not force_refresh and (connection := self._fresh(key)) is not None:
+            return connection
         return await self._get_slowly(key, forced=force_refresh)
 
     def invalidate(self, connection_id: str | None, provider_config_key: str | None) -> int:
