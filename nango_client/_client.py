@@ -2,24 +2,23 @@
 
 from collections.abc import Callable
 from enum import Enum
-from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn, Self, SupportsIndex, TypeVar, final
 
 import aiohttp
 
-from nango_client._cache import CacheInfo, Key, TokenCache
+from nango_client._cache import CacheInfo, TokenCache
 from nango_client._clock import Clock, SystemClock
 from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy, read_settings
 from nango_client._events import Event, Reporter
 from nango_client._lifecycle import Lifecycle
+from nango_client._lookup import Lookup
 from nango_client._requester import Requester
-from nango_client._resources.connections import Connections, FlightKey
+from nango_client._resources.connections import Connections
 from nango_client._retry import Retrier
-from nango_client._single_flight import SingleFlight
 from nango_client._tokens import token_of
 from nango_client._transport import AiohttpTransport
-from nango_client.exceptions import ClientClosedError, ConfigurationError, NangoError
+from nango_client.exceptions import ClientClosedError, ConfigurationError
 from nango_client.models import Connection
 
 
@@ -89,19 +88,15 @@ class NangoClient:
         retrier = Retrier(retry, reporter, time=clock.time)
         self._time = clock.time
         self._cache = TokenCache(cache, clock)
-        self._fresh: Callable[[Key], Connection | None] = self._cache.fresh
-        if on_event is not None:
-            self._fresh = partial(_report_hits, self._cache, reporter)
-        self._flights: SingleFlight[FlightKey, Connection] = SingleFlight(_replica)
-        self._lifecycle = Lifecycle(on_new_loop=self._flights.abandon)
-        self.connections: Final = Connections(
+        self._lifecycle = Lifecycle()
+        self._lookup = Lookup(
             Requester(self._transport, timeout, retrier, reporter),
             self._cache,
-            self._fresh,
-            self._flights,
             self._lifecycle,
             reporter,
+            reports_hits=on_event is not None,
         )
+        self.connections: Final = Connections(self._lookup)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
@@ -139,9 +134,7 @@ class NangoClient:
         if self.closed:
             return
         self._lifecycle.closed = True
-        self._cache.invalidate(None, None)
-        if self._lifecycle.is_here():
-            await self._flights.close(ClientClosedError("the NangoClient was closed"))
+        await self._lookup.close(ClientClosedError("the NangoClient was closed"))
         await self._transport.close()
 
     async def get_connection(
@@ -172,25 +165,16 @@ class NangoClient:
             InvalidCredentialsError: Nango could not renew the credentials.
             NangoError: any other failure, see `nango_client.exceptions`.
         """
-        # The way of nearly all calls, without one more coroutine.
-        if not force_refresh:
-            connection = self._fresh(
-                (
-                    connection_id,
-                    provider_config_key,
-                    include_refresh_token,
-                    refresh_github_app_jwt_token,
-                )
-            )
-            if connection is not None:
-                return connection
-        return await self.connections.get(
+        # As `Connections.get`, but with one coroutine less: a hit is little more than that.
+        key = (
             connection_id,
             provider_config_key,
-            force_refresh=force_refresh,
-            include_refresh_token=include_refresh_token,
-            refresh_github_app_jwt_token=refresh_github_app_jwt_token,
+            include_refresh_token,
+            refresh_github_app_jwt_token,
         )
+        if not force_refresh and (connection := self._lookup.fresh(key)) is not None:
+            return connection
+        return await self._lookup.resolve(key, forced=force_refresh)
 
     async def get_token(
         self, connection_id: str, provider_config_key: str, *, force_refresh: bool = False
@@ -205,9 +189,10 @@ class NangoClient:
             TokenExpiredError: Nango has only a token that has ended.
             NangoError: as for `get_connection`.
         """
-        connection = await self.get_connection(
-            connection_id, provider_config_key, force_refresh=force_refresh
-        )
+        key = (connection_id, provider_config_key, False, False)
+        connection = None if force_refresh else self._lookup.fresh(key)
+        if connection is None:
+            connection = await self._lookup.resolve(key, forced=force_refresh)
         return token_of(connection, self._time())
 
     def invalidate(
@@ -218,7 +203,7 @@ class NangoClient:
         Call it when a provider refuses a token. None matches everything. A fetch under way is not
         cached, and later calls do not wait for it.
         """
-        return self.connections.invalidate(connection_id, provider_config_key)
+        return self._lookup.invalidate(connection_id, provider_config_key)
 
     def cache_info(self) -> CacheInfo:
         """Give the cache's counts since the client was made."""
@@ -229,14 +214,3 @@ def _checked(value: _T | None, kind: type[_T], name: str) -> _T | None:
     if value is not None and not isinstance(value, kind):
         raise ConfigurationError(f"{name} must be a {kind.__name__}")
     return value
-
-
-def _replica(error: BaseException) -> BaseException:
-    return error.replica() if isinstance(error, NangoError) else error
-
-
-def _report_hits(cache: TokenCache, reporter: Reporter, key: Key) -> Connection | None:
-    connection = cache.fresh(key)
-    if connection is not None:
-        reporter.report("hit")
-    return connection

@@ -113,7 +113,7 @@ class Settings:
 
 
 def read_settings(
-    api_key: str | None, base_url: str | None, *, allow_insecure_http: bool
+    api_key: object, base_url: object, *, allow_insecure_http: bool
 ) -> Settings | str:
     """Give the checked settings, or a sentence about what is wrong with them.
 
@@ -126,7 +126,7 @@ def read_settings(
             return f"no API key: pass api_key=... or set {API_KEY_VARIABLES[0]}"
     if base_url is None:
         base_url = _first_set(BASE_URL_VARIABLES) or DEFAULT_BASE_URL
-    if not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(api_key, str):
         return "api_key must be a str"
     # Secrets mounted as files end in a newline.
     api_key = api_key.strip(" \t\r\n")
@@ -143,8 +143,8 @@ def _first_set(variables: tuple[str, ...]) -> str | None:
     return next((value for name in variables if (value := os.environ.get(name))), None)
 
 
-def _read_base_url(text: str, *, allow_insecure_http: bool) -> URL | str:
-    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+def _read_base_url(text: object, *, allow_insecure_http: bool) -> URL | str:
+    if not isinstance(text, str):
         return "base_url must be a str"
     text = text.strip()
     if not text:

@@ -1,6 +1,8 @@
 """The one string that authenticates, out of any credentials that have one."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from nango_client._protocol import CREDENTIALS_SCOPE
 from nango_client._timestamps import format_timestamp
@@ -12,6 +14,7 @@ from nango_client.models import (
     BasicCredentials,
     BillCredentials,
     Connection,
+    Credentials,
     CustomCredentials,
     JwtCredentials,
     NoCredentials,
@@ -23,6 +26,15 @@ from nango_client.models import (
     TwoStepCredentials,
     UnknownCredentials,
 )
+
+# What to use of credentials that are not a single token.
+_FIELDS: Final[Mapping[type[Credentials], str]] = {
+    BasicCredentials: "username and password",
+    OAuth1Credentials: "oauth_token and oauth_token_secret",
+    TbaCredentials: "token_id and token_secret",
+    AwsSigV4Credentials: "access_key_id, secret_access_key and session_token",
+    UnknownCredentials: "raw",
+}
 
 
 def token_of(connection: Connection, now: float) -> str:
@@ -67,20 +79,12 @@ def token_of(connection: Connection, now: float) -> str:
                 f"{_name(connection)} came without credentials: either its integration needs none, "
                 f"or the API key lacks the scope {CREDENTIALS_SCOPE}"
             )
-        case BasicCredentials():
-            use = "username and password"
-        case OAuth1Credentials():
-            use = "oauth_token and oauth_token_secret"
-        case TbaCredentials():
-            use = "token_id and token_secret"
-        case AwsSigV4Credentials():
-            use = "access_key_id, secret_access_key and session_token"
-        case UnknownCredentials():
-            use = "raw"
-    raise NoTokenError(
-        f"{_name(connection)} has {type(credentials).__name__}, which are not a single token: "
-        f"call get_connection() and use its credentials' {use}"
-    )
+        case _:
+            raise NoTokenError(
+                f"{_name(connection)} has {type(credentials).__name__}, which are not a single "
+                f"token: call get_connection() and use its credentials' "
+                f"{_FIELDS[type(credentials)]}"
+            )
 
 
 def _name(connection: Connection) -> str:
