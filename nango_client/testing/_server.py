@@ -1,0 +1,148 @@
+"""`MockNango`: the made-up Nango on a real socket."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+
+from nango_client.testing._http import HttpThread
+from nango_client.testing._state import NangoState
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from nango_client import CachePolicy, Clock, Event, NangoClient, RetryPolicy, TimeoutPolicy
+
+
+class ClientOptions(TypedDict, total=False):
+    """The arguments of `NangoClient`."""
+
+    api_key: str | None
+    base_url: str | None
+    timeout: "TimeoutPolicy | None"
+    retry: "RetryPolicy | None"
+    cache: "CachePolicy | None"
+    session: "aiohttp.ClientSession | None"
+    clock: "Clock | None"
+    allow_insecure_http: bool
+    on_event: "Callable[[Event], None] | None"
+
+
+class MockNango(NangoState):
+    """A server on 127.0.0.1 that behaves like Nango; use it with ``with`` or ``async with``.
+
+    It runs in a thread of its own, so tests may be synchronous or run under any event loop. Two at
+    a time do not disturb each other.
+
+    Args:
+        rate_limit: requests a minute, after which the answer is a 429; None for no limit.
+        scopes: the scopes of `api_key`, such as ``environment:connections:read``; None for all.
+        port: where to listen; 0 for a free port.
+        clock: what the time is read from; a `FakeClock` by default, which stands still until it is
+            moved. With another one, such as ``SystemClock()``, time passes by itself, and
+            `advance` comes on top.
+    """
+
+    def __init__(
+        self,
+        *,
+        rate_limit: int | None = None,
+        scopes: Iterable[str] | None = None,
+        port: int = 0,
+        clock: "Clock | None" = None,
+    ) -> None:
+        super().__init__(rate_limit=rate_limit, scopes=scopes, clock=clock)
+        self._wanted_port = port
+        self._port: int | None = None
+        self._http: HttpThread | None = None
+
+    def __repr__(self) -> str:
+        return f"<MockNango {self.base_url if self._port else 'not running'}>"
+
+    @property
+    def base_url(self) -> str:
+        """Where the server is, such as ``http://127.0.0.1:49152``.
+
+        Raises:
+            RuntimeError: it is not running.
+        """
+        if self._port is None:
+            raise RuntimeError("this MockNango is not running: use it in a `with` block")
+        return f"http://127.0.0.1:{self._port}"
+
+    def client(self, **options: Unpack[ClientOptions]) -> "NangoClient":
+        """Make a client of this server, on the same clock.
+
+        Args:
+            options: as for `NangoClient`; they win over the server's address, key and clock.
+        """
+        from nango_client import NangoClient
+
+        merged: ClientOptions = {
+            "api_key": self.api_key,
+            "base_url": self.base_url,
+            "clock": self.clock,
+            **options,
+        }
+        return NangoClient(**merged)
+
+    def start(self) -> None:
+        """Start the server; `with` does it too.
+
+        Raises:
+            OSError: the port is taken.
+            RuntimeError: it is running.
+        """
+        http = self._new_thread()
+        self._port = http.start().result()
+        self._http = http
+
+    def stop(self) -> None:
+        """Stop the server and close all connections to it; `with` does it too."""
+        if self._http is not None:
+            self._http.stop()
+            self._forget(self._http)
+
+    def _forget(self, http: HttpThread) -> None:
+        http.join()
+        self._http = self._port = None
+
+    def _new_thread(self) -> HttpThread:
+        if self._http is not None:
+            raise RuntimeError("this MockNango is running already")
+        return HttpThread(self.react, self._wanted_port)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        http = self._new_thread()
+        started = http.start()
+        try:
+            self._port = await asyncio.wrap_future(started)
+        except asyncio.CancelledError:
+            started.result()
+            http.stop()
+            http.join()
+            raise
+        self._http = http
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        if self._http is not None:
+            await asyncio.wrap_future(self._http.stop())
+            self._forget(self._http)
