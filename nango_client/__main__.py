@@ -1,0 +1,8 @@
+"""``python -m nango_client`` is the same as the command ``nango-client``."""
+
+import sys
+
+from nango_client._cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""The command ``nango-client``: a demo, one connection on the terminal, a mock server."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from nango_client.exceptions import NangoError
+
+_MASK: Final = "********"
+# What may be printed without --show-secrets: ids, types and times, by the wire's names, ...
+_SHOWN: Final = frozenset(
+    {
+        "id",
+        "connection_id",
+        "provider_config_key",
+        "provider",
+        "account_id",
+        "type",
+        "log_id",
+        "created_at",
+        "updated_at",
+        "last_fetched_at",
+        "expires_at",
+    }
+)
+# ... and the objects in which to look for them; all others are hidden whole.
+_OPENED: Final = frozenset({"credentials", "app", "user", "end_user", "organization", "errors"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give the exit code: 0, 1 for a failure, 2 for bad usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        return asyncio.run(_run(options))
+    except NangoError as error:
+        print(f"nango-client: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"nango-client: {error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 0 if options.command == "mock" else 130
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nango-client", description="Fetch credentials from Nango."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", help="show the client at work; needs no account")
+    get = commands.add_parser(
+        "get", help="fetch one connection; the API key comes from NANGO_API_KEY"
+    )
+    get.add_argument("connection_id")
+    get.add_argument("provider_config_key")
+    get.add_argument("--show-secrets", action="store_true", help="do not mask what may be secret")
+    get.add_argument("--json", action="store_true", help="print JSON with the wire's names")
+    mock = commands.add_parser("mock", help="run a mock Nango server until Ctrl-C")
+    mock.add_argument("--port", type=_port, default=3003, help="default: 3003; 0 takes a free one")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+async def _run(options: argparse.Namespace) -> int:
+    match options.command:
+        case "demo":
+            from nango_client._demo import run_demo
+
+            await run_demo()
+        case "get":
+            await _get(options)
+        case _:
+            await _mock(options.port)
+    return 0
+
+
+async def _get(options: argparse.Namespace) -> None:
+    from nango_client._client import NangoClient
+    from nango_client._converter import encode
+
+    async with NangoClient(cache=None) as nango:
+        connection = await nango.get_connection(options.connection_id, options.provider_config_key)
+    wire = encode(connection)
+    if not options.show_secrets:
+        wire = mask(wire)
+    if options.json:
+        print(json.dumps(wire, indent=2))
+        return
+    for name, value in _flatten(wire):
+        print(f"{name}: {value}")
+
+
+def mask(wire: dict[str, Any]) -> dict[str, Any]:
+    """Give the wire's form of a connection with all that may be secret or personal hidden."""
+    return {name: _mask_field(name, value) for name, value in wire.items()}
+
+
+def _mask_field(name: str, value: Any) -> Any:
+    if name in _OPENED and isinstance(value, dict):
+        return mask(value)
+    if name in _OPENED and isinstance(value, list):
+        return [mask(item) for item in value]
+    return value if name in _SHOWN or not value else _MASK
+
+
+def _flatten(value: Any, name: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        return [
+            line
+            for key, item in value.items()
+            for line in _flatten(item, f"{name}.{key}" if name else key)
+        ]
+    return [(name, json.dumps(value) if isinstance(value, dict | list) else value)]
+
+
+async def _mock(port: int) -> None:
+    from nango_client._clock import SystemClock
+    from nango_client.testing import MockNango
+
+    async with MockNango(port=port, clock=SystemClock()) as server:
+        server.add_connection("user-42", "github")
+        server.add_connection("user-42", "algolia", "API_KEY")
+        server.add_connection("user-42", "ashby", "BASIC")
+        print(f"export NANGO_BASE_URL={server.base_url}")
+        print(f"export NANGO_API_KEY={server.api_key}")
+        print("Connections: user-42 github, user-42 algolia, user-42 ashby. Ctrl-C ends the server.")
+        sys.stdout.flush()
+        await asyncio.Event().wait()

@@ -1,0 +1,231 @@
+"""The command line: output, exit codes, and secrets that stay out of sight."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from nango_client import NangoClient
+from nango_client._cli import main, mask
+from nango_client.testing import MockNango
+
+IDS = ("user-42", "github")
+
+
+@pytest.fixture
+def server(nango_server: MockNango, monkeypatch: pytest.MonkeyPatch) -> MockNango:
+    """A server that the environment points to."""
+    monkeypatch.setenv("NANGO_API_KEY", nango_server.api_key)
+    monkeypatch.setenv("NANGO_BASE_URL", nango_server.base_url)
+    return nango_server
+
+
+def test_demo_shows_the_main_job(capsys: pytest.CaptureFixture[str]) -> None:
+    """`demo` ends well and shows fetch, hit, renewal, retry, outage, expiry and advice."""
+    code = main(["demo"])
+
+    shown = capsys.readouterr().out
+    assert code == 0
+    for expected in (
+        "OAuth2Credentials: access_token ends at",
+        "ApiKeyCredentials: api_key of",
+        "NoTokenError",
+        "1,000 calls, 0 requests",
+        "a renewal began: True",
+        "ours is another one: True",
+        "503 -> 200",
+        "the same token still serves: True",
+        "ServerError",
+        "ReconnectRequiredError",
+    ):
+        assert expected in shown
+    assert "False" not in shown
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_get_masks_what_may_be_secret(
+    server: MockNango, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    """Without --show-secrets only ids, types and times are printed."""
+    server.add_connection(*IDS, metadata={"id": "canary"}, tags={"type": "canary"})
+    token = asyncio.run(_token(server))
+
+    code = main(["get", *IDS, *(["--json"] if as_json else [])])
+
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "user-42" in shown
+    assert "OAUTH2" in shown
+    assert "********" in shown
+    assert "canary" not in shown
+    assert token not in shown
+
+
+async def _token(server: MockNango) -> str:
+    async with server.client() as client:
+        return await client.get_token(*IDS)
+
+
+def test_get_json_prints_the_wires_names(
+    server: MockNango, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --json and --show-secrets the output is what the wire holds."""
+    server.add_connection(*IDS, "API_KEY")
+
+    code = main(["get", *IDS, "--json", "--show-secrets"])
+
+    printed = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert printed["credentials"]["apiKey"] == asyncio.run(_token(server))
+    assert printed["provider_config_key"] == "github"
+
+
+def test_get_prints_a_line_for_each_field(
+    server: MockNango, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nested fields have dotted names."""
+    server.add_connection(*IDS, errors=[{"type": "auth", "log_id": "log-1"}])
+
+    main(["get", *IDS])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "connection_id: user-42" in lines
+    assert "credentials.type: OAUTH2" in lines
+    assert 'errors: [{"type": "auth", "log_id": "log-1"}]' in lines
+
+
+def test_masking_opens_only_known_objects() -> None:
+    """A name such as `id` inside free-form data does not make its value public."""
+    wire = {
+        "id": 1,
+        "end_user": {"id": "eu-1", "email": "e@example.com", "organization": {"id": "org"}},
+        "metadata": {"id": "canary"},
+        "credentials": {"type": "JWT", "privateKey": {"id": "canary"}, "raw": {}},
+    }
+
+    assert mask(wire) == {
+        "id": 1,
+        "end_user": {"id": "eu-1", "email": "********", "organization": {"id": "org"}},
+        "metadata": "********",
+        "credentials": {"type": "JWT", "privateKey": "********", "raw": {}},
+    }
+
+
+def test_a_failure_is_one_line_and_exit_code_1(
+    server: MockNango, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What went wrong and what to do stands on stderr, without a traceback."""
+    code = main(["get", "nobody", "github"])
+
+    captured = capsys.readouterr()
+    assert code == 1
+    assert captured.out == ""
+    assert captured.err.startswith("nango-client: ")
+    assert captured.err.count("\n") == 1
+    assert server.api_key not in captured.err
+
+
+def test_a_missing_key_is_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a key the message names the variable to set."""
+    for name in ("NANGO_API_KEY", "NANGO_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    code = main(["get", *IDS])
+
+    assert code == 1
+    assert "NANGO_API_KEY" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["get"], ["get", "user-42"], ["mock", "--port", "x"], ["mock", "--port", "70000"]]
+)
+def test_bad_usage_is_exit_code_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """argparse explains it on stderr."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_taken_port_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """`mock` on a port in use says so in one line."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+
+        code = main(["mock", "--port", str(taken.getsockname()[1])])
+
+    error = capsys.readouterr().err
+    assert code == 1
+    assert error.startswith("nango-client: ")
+    assert error.count("\n") == 1
+
+
+def test_mock_serves_until_ctrl_c() -> None:
+    """`python -m nango_client mock` prints URL and key, serves other processes, ends quietly."""
+    command = [sys.executable, "-m", "nango_client", "mock", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().partition("=")[2].strip()
+        key = process.stdout.readline().partition("=")[2].strip()
+        process.stdout.readline()
+        request = urllib.request.Request(
+            f"{url}/connection/user-42?provider_config_key=github",
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            body = json.load(answer)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=10)
+        errors = process.stderr.read()
+
+    assert body["connection_id"] == "user-42"
+    assert code == 0
+    assert errors == ""
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONWARNINGS": "error"}
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    """`python -m nango_client` behaves as `nango-client` does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nango_client", "get", "only-one"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=_environment(),
+    )
+
+    assert done.returncode == 2
+    assert "usage: nango-client" in done.stderr
+
+
+def test_ctrl_c_during_get_is_no_success(
+    server: MockNango, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupted `get` ends with the shell's code for it."""
+
+    async def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(NangoClient, "get_connection", interrupted)
+
+    assert main(["get", *IDS]) == 130
