@@ -5,9 +5,13 @@ nothing but speed.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
+
+# Far more than the API uses, and far less than any parser or interpreter can take.
+_MAX_DEPTH: Final = 200
 
 # An escape in the surrogate range; only then is it worth looking for one without its partner.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -17,11 +21,27 @@ def _refuse_constant(_name: str) -> Any:
     raise ValueError
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError
+    return number
 
 
-def loads_stdlib(body: bytes) -> Any:
-    """Parse with the standard library.
+def _int_of_64_bits(text: str) -> int | float:
+    """Give an int where 64 bits hold it, with sign or without, and else a float as orjson does."""
+    # Longer texts need no look: int() refuses very long ones.
+    number = int(text) if len(text) <= len(str(-(2**63))) else math.inf
+    return number if -(2**63) <= number < 2**64 else _finite_float(text)
+
+
+_decode = json.JSONDecoder(
+    parse_float=_finite_float, parse_int=_int_of_64_bits, parse_constant=_refuse_constant
+).decode
+
+
+def parse_with_stdlib(body: bytes) -> Any:
+    """Parse with the standard library; give what orjson would.
 
     Raises:
         ValueError: the body is not JSON.
@@ -39,9 +59,33 @@ def loads_stdlib(body: bytes) -> Any:
 try:
     from orjson import loads as _orjson_loads
 
-    loads: Callable[[bytes], Any] = _orjson_loads
+    _parse: Callable[[bytes], Any] = _orjson_loads
 except ImportError:
-    loads = loads_stdlib
+    _parse = parse_with_stdlib
+
+
+def loads(body: bytes, parse: Callable[[bytes], Any] = _parse) -> Any:
+    """Parse a body.
+
+    Raises:
+        ValueError: it is not JSON, or nested too deep to be meant.
+    """
+    value = parse(body)
+    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _is_deep(value):
+        raise ValueError
+    return value
+
+
+def _is_deep(value: object) -> bool:
+    """Say whether a parsed value has more than `_MAX_DEPTH` levels; each parser has another end."""
+    layer: list[Any] = [value]
+    for _ in range(_MAX_DEPTH):
+        layer = [item for part in layer for item in as_array(part)] + [
+            item for part in layer for item in (as_object(part) or {}).values()
+        ]
+        if not layer:
+            return False
+    return True
 
 
 def as_object(value: object) -> dict[str, Any] | None:

@@ -86,6 +86,14 @@ def check_id(name: str, value: object) -> str:
 
 
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Nearly all ids: nothing to refuse in them, nothing to escape.
+_PLAIN = re.compile(f"[A-Za-z0-9_.~-]{{1,{MAX_ID_LENGTH}}}")
+
+
+def _quoted(name: str, value: str) -> str:
+    if type(value) is str and _PLAIN.fullmatch(value):
+        return value
+    return quote(check_id(name, value), safe="")
 
 
 def connection_request(
@@ -102,11 +110,10 @@ def connection_request(
         InvalidArgumentError: Nango could not know one of the ids, or the connection id is ``.`` or
             ``..``, which proxies take for a part of the path.
     """
-    segment = quote(check_id("connection_id", connection_id), safe="")
+    segment = _quoted("connection_id", connection_id)
     if segment in {".", ".."}:
         raise InvalidArgumentError(f"connection_id {segment!r} cannot travel in a URL's path")
-    key = quote(check_id("provider_config_key", provider_config_key), safe="")
-    query = f"provider_config_key={key}"
+    query = f"provider_config_key={_quoted('provider_config_key', provider_config_key)}"
     # The server refuses what it does not know, and older ones know less: send only what is true.
     if force_refresh:
         query += "&force_refresh=true"

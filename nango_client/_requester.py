@@ -29,22 +29,22 @@ class Requester:
         Raises:
             NangoError: what the last attempt met.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._timeout.total
-
-        def remaining() -> float:
-            return deadline - loop.time()
-
-        async def attempt(number: int) -> Response:
-            return await self._attempt(request, number, min(self._timeout.attempt, remaining()))
-
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._timeout.total
         self._retrier.budget.add_call()
         try:
-            return await attempt(1)
+            return await self._attempt(request, 1, min(self._timeout.attempt, self._timeout.total))
         except NangoError as error:
             failure = error
         if not is_retried(failure, request):
             raise failure
+
+        def remaining() -> float:
+            return deadline - clock()
+
+        async def attempt(number: int) -> Response:
+            return await self._attempt(request, number, min(self._timeout.attempt, remaining()))
+
         return await self._retrier.run(request, failure, attempt, remaining)
 
     async def _attempt(self, request: Request, number: int, limit: float) -> Response:

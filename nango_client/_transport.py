@@ -7,7 +7,7 @@ in one place and never chained.
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, ClientTimeout
@@ -16,6 +16,7 @@ from yarl import URL
 
 from nango_client._clock import Clock
 from nango_client._config import Settings, TimeoutPolicy
+from nango_client._deadlines import Deadlines
 from nango_client._protocol import Request, Response
 from nango_client._version import package_version
 from nango_client.exceptions import (
@@ -63,14 +64,28 @@ class AiohttpTransport:
         self._prefix = url.raw_path.rstrip("/")
         self._authorization = f"Bearer {settings.api_key}"
         self._connect_timeout = timeout.connect
+        self._limits = ClientTimeout(
+            # The pool's queue is left out: it is no sign that the server is unreachable.
+            sock_connect=timeout.connect,
+            # aiohttp rounds longer limits up to whole seconds by default.
+            ceil_threshold=float("inf"),
+        )
         self._time = clock.time
         self._borrowed = session
         self._keeper: AsyncGenerator[ClientSession] | None = None
-        self._own: ClientSession | None = None
+        self._session: ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadlines: Deadlines | None = None
 
     async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
-        session = await self._session()
+        session, deadlines = self._session, self._deadlines
+        if (
+            session is None
+            or deadlines is None
+            or session.closed
+            or self._loop is not asyncio.get_running_loop()
+        ):
+            session, deadlines = await self._open()
         url = URL.build(
             scheme=self._scheme,
             authority=self._authority,
@@ -80,42 +95,60 @@ class AiohttpTransport:
         )
         failure: NangoError
         try:
-            async with session.request(
-                "GET",
-                url,
-                headers=_headers(session) if session is self._borrowed else None,
-                allow_redirects=False,
-                raise_for_status=False,
-                auto_decompress=True,
-                middlewares=(*_middlewares(session), self._authorize_once),
-                timeout=self._limits(timeout),
-            ) as answer:
-                return Response(
-                    status=answer.status,
-                    headers=answer.headers,
-                    body=await _read(answer),
-                    received_at=self._time(),
-                )
+            with deadlines.within(timeout):
+                async with session.get(
+                    url,
+                    allow_redirects=False,
+                    timeout=self._limits,
+                    **(self._overrides(session) if session is self._borrowed else {}),
+                ) as answer:
+                    return Response(
+                        status=answer.status,
+                        headers=answer.headers,
+                        body=await _read(answer),
+                        received_at=self._time(),
+                    )
         except Exception as error:  # noqa: BLE001  nothing of aiohttp may leave this file
             failure = self._translate(error, timeout)
         raise failure
 
     async def close(self) -> None:
-        keeper, self._keeper, self._own = self._keeper, None, None
-        if keeper is not None and self._loop is asyncio.get_running_loop():
+        keeper, self._keeper, self._session = self._keeper, None, None
+        if self._loop is not asyncio.get_running_loop():
+            return
+        if self._deadlines is not None:
+            self._deadlines.close()
+        if keeper is not None:
             await keeper.aclose()
 
-    async def _session(self) -> ClientSession:
-        if self._borrowed is not None:
-            if self._borrowed.closed:
-                raise ClientClosedError("the aiohttp session that this client borrowed is closed")
-            return self._borrowed
-        loop = asyncio.get_running_loop()
-        if self._own is None or self._own.closed or self._loop is not loop:
-            self._loop = loop
-            self._keeper = _keep_session()
-            self._own = await anext(self._keeper)
-        return self._own
+    async def _open(self) -> tuple[ClientSession, Deadlines]:
+        """Get ready for the running event loop."""
+        if self._borrowed is None:
+            self._keeper = _keep_session(self._authorize_once)
+            self._session = await anext(self._keeper)
+        elif self._borrowed.closed:
+            raise ClientClosedError("the aiohttp session that this client borrowed is closed")
+        else:
+            self._session = self._borrowed
+        self._loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines(self._loop)
+        return self._session, self._deadlines
+
+    def _overrides(self, session: ClientSession) -> dict[str, Any]:
+        """Give what a borrowed session may do differently from ours."""
+        headers = _headers()
+        if "Content-Type" in session.headers:
+            # A default of the session; Nango answers 415 to any other type.
+            headers["Content-Type"] = "application/json"
+        # Middlewares given with a request replace the session's own, and there is no public way to
+        # ask for those.
+        middlewares = getattr(session, "_middlewares", None) or ()
+        return {
+            "headers": headers,
+            "middlewares": (*middlewares, self._authorize_once),
+            "raise_for_status": False,
+            "auto_decompress": True,
+        }
 
     async def _authorize_once(
         self, request: ClientRequest, handler: ClientHandlerType
@@ -131,15 +164,6 @@ class AiohttpTransport:
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
             raise _BrokenConnectionError from None
-
-    def _limits(self, timeout: float) -> ClientTimeout:
-        return ClientTimeout(
-            total=timeout,
-            # The pool's queue is left out: it is no sign that the server is unreachable.
-            sock_connect=min(self._connect_timeout, timeout),
-            # aiohttp rounds longer limits up to whole seconds by default.
-            ceil_threshold=float("inf"),
-        )
 
     def _translate(self, error: Exception, timeout: float) -> NangoError:
         """Give our error for one of aiohttp's; it may not quote texts that aiohttp made."""
@@ -196,32 +220,26 @@ class _BodyTooLargeError(Exception):
     """The body is over `MAX_BODY`."""
 
 
-async def _keep_session() -> AsyncGenerator[ClientSession]:
+async def _keep_session(middleware: aiohttp.ClientMiddlewareType) -> AsyncGenerator[ClientSession]:
     """Yield a session that ends with this generator.
 
     Event loops close their asynchronous generators before they end (`asyncio.run` does), so a
     client that was not closed leaves no connection behind and no warning.
     """
     async with ClientSession(
-        headers=_headers(None), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        headers=_headers(),
+        middlewares=(middleware,),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
     ) as session:
         yield session
 
 
-def _headers(session: ClientSession | None) -> dict[str, str]:
-    headers = {
+def _headers() -> dict[str, str]:
+    return {
         "User-Agent": f"nango-client/{package_version()} aiohttp/{aiohttp.__version__}",
         "Accept": "application/json",
     }
-    if session is not None and "Content-Type" in session.headers:
-        # A default of the borrowed session; Nango answers 415 to any other type.
-        headers["Content-Type"] = "application/json"
-    return headers
-
-
-def _middlewares(session: ClientSession) -> tuple[aiohttp.ClientMiddlewareType, ...]:
-    # Those given with a request replace the session's own, and there is no public way to ask.
-    return tuple(getattr(session, "_middlewares", None) or ())
 
 
 def _is_unreadable(error: Exception) -> bool:
@@ -240,7 +258,8 @@ async def _read(answer: ClientResponse) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        while chunk := await answer.content.readany():
+        while not answer.content.at_eof():
+            chunk = await answer.content.readany()
             size += len(chunk)
             if size > MAX_BODY:
                 raise _BodyTooLargeError

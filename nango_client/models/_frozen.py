@@ -66,20 +66,19 @@ def freeze(value: Any, levels: int = MAX_DEPTH) -> Any:
     Raises:
         NestedTooDeepError: the value has more than `levels` levels of containers.
     """
-    kind = value.__class__
-    if kind is dict:
-        if not value:
-            return EMPTY
-        if not levels:
-            raise NestedTooDeepError
-        # Most values are scalars: copying all and then replacing the containers is the fast way.
+    if type(value) not in _CONTAINERS:
+        return value
+    if not value and type(value) is dict:
+        return EMPTY
+    if not levels:
+        raise NestedTooDeepError
+    # Most values are scalars: copying all and then replacing the containers is the fast way.
+    if type(value) is dict:
         frozen = FrozenDict(value)
         for key, item in value.items():
-            if item.__class__ in _CONTAINERS:
+            if type(item) in _CONTAINERS:
                 dict.__setitem__(frozen, key, freeze(item, levels - 1))
         return frozen
-    if kind is list:
-        if not levels:
-            raise NestedTooDeepError
-        return FrozenList([freeze(item, levels - 1) for item in value])
-    return value
+    return FrozenList(
+        [freeze(item, levels - 1) if type(item) in _CONTAINERS else item for item in value]
+    )
