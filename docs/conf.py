@@ -1,0 +1,27 @@
+"""Settings of Sphinx. The build reads nothing from the network."""
+
+from importlib.metadata import version as version_of
+
+project = "nango-client"
+author = "the nango_client authors"
+copyright = "2026, the nango_client authors"
+release = version = version_of("nango-client")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+
+html_theme = "furo"
+html_title = f"nango-client {version}"
+html_static_path: list[str] = []
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# A name in single backticks, in docstrings, is a link where it is one of ours and code elsewhere.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+
+# Only our own public names have to lead somewhere: there are no inventories of others.
+nitpick_ignore_regex = [("py:.*", r"(?!nango_client\b).*|.*\._.*")]
