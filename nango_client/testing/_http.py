@@ -58,6 +58,12 @@ class HttpThread:
         """Wait for the thread's end."""
         self._thread.join()
 
+    def abandon(self) -> None:
+        """End a start that failed or that nobody waits for any more."""
+        if self._started.exception() is None:
+            self.stop()
+        self.join()
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
@@ -92,6 +98,8 @@ class HttpThread:
             await writer.wait_closed()
         except (ConnectionError, IncompleteReadError):
             pass  # the client has gone
+        except asyncio.CancelledError:
+            pass  # the server stops; some Python 3.11 and 3.12 report a cancelled conversation
         finally:
             self._conversations.remove(task)
             writer.transport.abort()

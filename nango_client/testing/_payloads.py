@@ -286,8 +286,8 @@ def _rebuilt(value: Any, new: Mapping[str, str], without: str | None = None) -> 
     """Copy a JSON value with other texts in it, and one member of its objects left out."""
     if isinstance(value, str):
         return new.get(value, value)
-    if isinstance(value, list):
-        return [_rebuilt(item, new, without) for item in as_array(value)]
+    if items := as_array(value):
+        return [_rebuilt(item, new, without) for item in items]
     members = as_object(value)
     if members is None:
         return value

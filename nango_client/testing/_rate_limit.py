@@ -33,9 +33,10 @@ class RateLimit:
         end = self._begin + WINDOW
         limit = _DEFAULT_LIMIT if self._limit is None else self._limit
         refused = self._limit is not None and self._used > limit
+        least = 1 if self._limit is None else 0
         headers = {
             "X-RateLimit-Limit": str(limit),
-            "X-RateLimit-Remaining": str(max(limit - self._used, self._limit is None)),
+            "X-RateLimit-Remaining": str(max(limit - self._used, least)),
             # The server cuts both off to whole seconds, so a wait may end a moment too early.
             "X-RateLimit-Reset": str(math.floor(end)),
         }

@@ -94,7 +94,12 @@ class MockNango(NangoState):
             RuntimeError: it is running.
         """
         http = self._new_thread()
-        self._port = http.start().result()
+        started = http.start()
+        try:
+            self._port = started.result()
+        except BaseException:
+            http.abandon()
+            raise
         self._http = http
 
     def stop(self) -> None:
@@ -129,10 +134,8 @@ class MockNango(NangoState):
         started = http.start()
         try:
             self._port = await asyncio.wrap_future(started)
-        except asyncio.CancelledError:
-            started.result()
-            http.stop()
-            http.join()
+        except BaseException:
+            http.abandon()
             raise
         self._http = http
         return self
