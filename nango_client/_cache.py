@@ -35,7 +35,15 @@ _SOFT_PART: Final = 0.8
 @final
 @attrs.frozen
 class CacheInfo:
-    """Counts since the client was made."""
+    """Counts since the client was made.
+
+    Example:
+        >>> for _ in range(3):
+        ...     token = await nango.get_token("user-42", "github")
+        >>> info = nango.cache_info()
+        >>> info.misses, info.hits
+        (1, 2)
+    """
 
     hits: int
     """Calls answered from the cache."""

@@ -50,6 +50,12 @@ class NangoClient:
 
     Raises:
         ConfigurationError: there is no usable API key, or another setting is unusable.
+
+    Example:
+        >>> async with NangoClient(server.api_key, base_url=server.base_url) as nango:
+        ...     token = await nango.get_token("user-42", "algolia")
+        >>> token
+        'fake-api-key-...'
     """
 
     def __init__(

@@ -6,7 +6,12 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Clock(Protocol):
-    """What the client reads the time from; pass your own as ``NangoClient(clock=...)``."""
+    """What the client reads the time from; pass your own as ``NangoClient(clock=...)``.
+
+    Example:
+        >>> isinstance(FakeClock(), Clock)
+        True
+    """
 
     def time(self) -> float:
         """Give the seconds since the epoch; may jump either way."""
@@ -18,7 +23,12 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clocks."""
+    """The machine's own clocks.
+
+    Example:
+        >>> SystemClock().time() > 1_700_000_000
+        True
+    """
 
     # The C functions themselves: a cache hit reads both clocks, and a Python frame around each
     # would cost as much as the look-up.

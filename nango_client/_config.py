@@ -46,6 +46,10 @@ class TimeoutPolicy:
 
     Raises:
         ConfigurationError: a limit is not a finite number above 0.
+
+    Example:
+        >>> TimeoutPolicy(total=20.0)
+        TimeoutPolicy(connect=5.0, attempt=30.0, total=20.0)
     """
 
     connect: float = attrs.field(default=5.0, validator=_number(zero=False))
@@ -66,6 +70,10 @@ class RetryPolicy:
 
     Raises:
         ConfigurationError: a delay is negative or not finite, or `max_attempts` is under 1.
+
+    Example:
+        >>> RetryPolicy(max_attempts=1)  # turns retries off
+        RetryPolicy(max_attempts=1, initial_delay=0.5, max_delay=8.0, max_retry_after=30.0)
     """
 
     max_attempts: int = attrs.field(default=3, validator=_at_least_one)
@@ -83,6 +91,10 @@ class CachePolicy:
 
     Raises:
         ConfigurationError: a time is negative or not finite, or `max_entries` is under 1.
+
+    Example:
+        >>> CachePolicy(max_age=60.0).expiry_margin
+        30.0
     """
 
     max_age: float = attrs.field(default=300.0, validator=_number(zero=True))

@@ -18,7 +18,14 @@ EventKind = Literal["attempt", "retry", "hit", "miss", "coalesced", "renewal", "
 @final
 @attrs.frozen
 class Event:
-    """Something that happened inside a call; what the hook ``on_event`` is given."""
+    """Something that happened inside a call; what the hook ``on_event`` is given.
+
+    Example:
+        >>> async with server.client(on_event=lambda event: print(event.kind)) as nango:
+        ...     token = await nango.get_token("user-42", "github")
+        miss
+        attempt
+    """
 
     kind: EventKind
     """``attempt`` ended, ``retry`` is going to wait; the others are outcomes of the cache."""

@@ -47,6 +47,13 @@ class NangoError(Exception):
 
     Attributes:
         retryable: True where a later identical call may succeed by itself within the minute.
+
+    Example:
+        >>> try:
+        ...     await nango.get_token("nobody", "github")
+        ... except NangoError as error:
+        ...     print(type(error).__name__, error.retryable)
+        NotFoundError False
     """
 
     retryable: bool = False
@@ -64,23 +71,66 @@ class NangoError(Exception):
 
 
 class ConfigurationError(NangoError, ValueError):
-    """A setting is missing or unusable; raised where the client or policy is constructed."""
+    """A setting is missing or unusable; raised where the client or policy is constructed.
+
+    Example:
+        >>> try:
+        ...     NangoClient("my key")
+        ... except ConfigurationError as error:
+        ...     print(error)
+        the API key holds white space, control or non-ASCII characters: copy it again
+    """
 
 
 class InvalidArgumentError(NangoError, ValueError):
-    """An argument that Nango could not understand; nothing was sent."""
+    """An argument that Nango could not understand; nothing was sent.
+
+    Example:
+        >>> try:
+        ...     await nango.get_token("..", "github")
+        ... except InvalidArgumentError as error:
+        ...     print(error)
+        connection_id '..' cannot travel in a URL's path
+    """
 
 
 class ClientClosedError(NangoError):
-    """The client, or the session it borrowed, is closed."""
+    """The client, or the session it borrowed, is closed.
+
+    Example:
+        >>> await nango.close()
+        >>> try:
+        ...     await nango.get_token("user-42", "github")
+        ... except ClientClosedError as error:
+        ...     print(error)
+        this NangoClient is closed: make a new one
+    """
 
 
 class NoTokenError(NangoError):
-    """The credentials are not a single string; the text names what to use instead."""
+    """The credentials are not a single string; the text names what to use instead.
+
+    Example:
+        >>> try:
+        ...     await nango.get_token("user-42", "ashby")
+        ... except NoTokenError as error:
+        ...     print(error)
+        connection 'user-42' of integration 'ashby' has BasicCredentials, which are ...
+    """
 
 
 class TokenExpiredError(NangoError):
-    """Nango answered with a token that is past its expiry and that it cannot renew."""
+    """Nango answered with a token that is past its expiry and that it cannot renew.
+
+    Example:
+        >>> ended = {"type": "OAUTH2", "access_token": "x", "raw": {}}
+        >>> server.add_connection("user-7", "github", ended, expires_in=-60)
+        >>> try:
+        ...     await nango.get_token("user-7", "github")
+        ... except TokenExpiredError as error:
+        ...     print(error)
+        Nango has only a token of connection 'user-7' ... that ended at ...
+    """
 
 
 class TransportError(NangoError):
@@ -88,6 +138,14 @@ class TransportError(NangoError):
 
     Attributes:
         may_have_run: False where the request surely did not reach Nango.
+
+    Example:
+        >>> server.drop_next()
+        >>> try:
+        ...     await nango.get_token("user-42", "github")
+        ... except TransportError as error:
+        ...     print(type(error).__name__, error.may_have_run)
+        ConnectionFailedError True
     """
 
     retryable = True
@@ -100,11 +158,31 @@ class TransportError(NangoError):
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
-    """The connection could not be made, or broke before the whole answer had come."""
+    """The connection could not be made, or broke before the whole answer had come.
+
+    Example:
+        >>> server.stop()
+        >>> try:
+        ...     await nango.get_token("user-42", "github")
+        ... except ConnectionError as error:
+        ...     print(type(error).__name__, error.retryable)
+        ConnectionFailedError True
+    """
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """A time limit of `TimeoutPolicy` ran out."""
+    """A time limit of `TimeoutPolicy` ran out.
+
+    Example:
+        >>> server.delay_next(0.2)
+        >>> hasty = server.client(timeout=TimeoutPolicy(total=0.05))
+        >>> try:
+        ...     await hasty.get_token("user-42", "github")
+        ... except TimeoutError as error:
+        ...     print(type(error).__name__)
+        RequestTimeoutError
+        >>> await hasty.close()
+    """
 
 
 class DecodeError(NangoError):
@@ -113,6 +191,14 @@ class DecodeError(NangoError):
     Attributes:
         path: the field that could not be read, such as ``credentials.expires_at``; empty where
             the whole body is meant. It never holds the field's value.
+
+    Example:
+        >>> server.fail_next(200, body={"id": None})
+        >>> try:
+        ...     await nango.get_token("user-42", "github")
+        ... except DecodeError as error:
+        ...     print(error.path)
+        id
     """
 
     path: str = ""
@@ -123,7 +209,16 @@ class DecodeError(NangoError):
 
 
 class ResponseTooLargeError(DecodeError):
-    """The answer is over 4 MiB after decompression and was not read further."""
+    """The answer is over 4 MiB after decompression and was not read further.
+
+    Example:
+        >>> server.fail_next(200, body="x" * 5_000_000)
+        >>> try:
+        ...     await nango.get_token("user-42", "github")
+        ... except ResponseTooLargeError as error:
+        ...     print(error)
+        the answer is over 4 MiB
+    """
 
 
 class APIStatusError(NangoError):
@@ -138,6 +233,14 @@ class APIStatusError(NangoError):
             May hold personal data.
         retry_after: seconds that the server asked to wait, or None.
         headers: the answer's headers; look-ups ignore case.
+
+    Example:
+        >>> server.fail_next(418, code="teapot")
+        >>> try:
+        ...     await nango.get_token("user-42", "github")
+        ... except APIStatusError as error:
+        ...     print(error.status, error.code, error.retryable)
+        418 teapot False
     """
 
     status: int = 0
@@ -170,44 +273,128 @@ class APIStatusError(NangoError):
 
 
 class BadRequestError(APIStatusError):
-    """400: Nango did not accept the ids or parameters."""
+    """400: Nango did not accept the ids or parameters.
+
+    Example:
+        >>> try:
+        ...     await nango.get_token("user!", "github")
+        ... except BadRequestError as error:
+        ...     print(error.status, error.code)
+        400 invalid_uri_params
+    """
 
 
 class UnknownIntegrationError(BadRequestError):
-    """400 ``unknown_provider_config``: no integration has this key; are the two ids swapped?"""
+    """400 ``unknown_provider_config``: no integration has this key; are the two ids swapped?
+
+    Example:
+        >>> try:
+        ...     await nango.get_token("github", "user-42")
+        ... except UnknownIntegrationError as error:
+        ...     print(error.code)
+        unknown_provider_config
+    """
 
 
 class AuthenticationError(APIStatusError):
-    """401: the API key is missing, malformed or unknown."""
+    """401: the API key is missing, malformed or unknown.
+
+    Example:
+        >>> other = server.client(api_key="wrong")
+        >>> try:
+        ...     await other.get_token("user-42", "github")
+        ... except AuthenticationError as error:
+        ...     print(error.status, error.code)
+        401 invalid_secret_key_format
+        >>> await other.close()
+    """
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the API key lacks a scope."""
+    """403: the API key lacks a scope.
+
+    Example:
+        >>> key = server.add_key(["environment:integrations:read"])
+        >>> other = server.client(api_key=key)
+        >>> try:
+        ...     await other.get_token("user-42", "github")
+        ... except PermissionDeniedError as error:
+        ...     print(error.status, error.code)
+        403 forbidden
+        >>> await other.close()
+    """
 
 
 class NotFoundError(APIStatusError):
-    """404: this integration has no such connection."""
+    """404: this integration has no such connection.
+
+    Example:
+        >>> try:
+        ...     await nango.get_token("nobody", "github")
+        ... except NotFoundError as error:
+        ...     print(error.status, error.code)
+        404 not_found
+    """
 
 
 class InvalidCredentialsError(APIStatusError):
-    """Code ``invalid_credentials``: Nango could not renew the connection's credentials."""
+    """Code ``invalid_credentials``: Nango could not renew the connection's credentials.
+
+    Example:
+        >>> server.add_connection("user-7", "github", expires_in=600)
+        >>> server.break_refresh("user-7", "github")
+        >>> try:
+        ...     await nango.get_token("user-7", "github")
+        ... except InvalidCredentialsError as error:
+        ...     print(error.code)
+        invalid_credentials
+    """
 
 
 class RefreshFailedError(InvalidCredentialsError):
-    """The provider refused this renewal, or could not be reached by Nango."""
+    """The provider refused this renewal, or could not be reached by Nango.
+
+    Example:
+        >>> server.add_connection("user-7", "github", expires_in=600)
+        >>> server.break_refresh("user-7", "github")
+        >>> try:
+        ...     await nango.get_token("user-7", "github")
+        ... except RefreshFailedError as error:
+        ...     print(error.status, error.retryable)
+        400 False
+    """
 
 
 class RefreshBackoffError(InvalidCredentialsError):
     """A recent renewal failed and Nango waits before the next.
 
-    ``retry_after`` is 30.0, the server's whole pause (WIRE.md, "Failures"): an upper bound.
+    ``retry_after`` is 30.0, the server's whole pause, in seconds: an upper bound.
+
+    Example:
+        >>> text = "A recent refresh attempt failed. Backing off before retrying."
+        >>> server.fail_next(424, code="invalid_credentials", message=text)
+        >>> try:
+        ...     await nango.get_token("user-42", "github")
+        ... except RefreshBackoffError as error:
+        ...     print(error.retry_after, error.retryable)
+        30.0 True
     """
 
     retryable = True
 
 
 class ReconnectRequiredError(InvalidCredentialsError):
-    """Nango has given up renewing this connection: ask the user to connect again."""
+    """Nango has given up renewing this connection: ask the user to connect again.
+
+    Example:
+        >>> server.add_connection("user-7", "github", expires_in=600)
+        >>> server.break_refresh("user-7", "github", exhausted=True)
+        >>> try:
+        ...     await nango.get_token("user-7", "github")
+        ... except ReconnectRequiredError as error:
+        ...     print(error.status)
+        424
+    """
 
 
 class RateLimitError(APIStatusError):
@@ -215,6 +402,14 @@ class RateLimitError(APIStatusError):
 
     Attributes:
         reset_at: when the current window ends (aware, UTC), or None.
+
+    Example:
+        >>> server.fail_next(429, headers={"Retry-After": "40"})
+        >>> try:
+        ...     await nango.get_token("user-42", "github")
+        ... except RateLimitError as error:
+        ...     print(error.retry_after, error.reset_at)
+        40.0 None
     """
 
     retryable = True
@@ -222,7 +417,16 @@ class RateLimitError(APIStatusError):
 
 
 class ServerError(APIStatusError):
-    """5xx: Nango or a proxy before it failed."""
+    """5xx: Nango or a proxy before it failed.
+
+    Example:
+        >>> server.fail_next(503)
+        >>> try:
+        ...     await nango.get_token("user-42", "github")
+        ... except ServerError as error:
+        ...     print(error.status, error.retryable)
+        503 True
+    """
 
     retryable = True
 

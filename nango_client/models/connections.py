@@ -12,7 +12,12 @@ from nango_client.models.credentials import Credentials
 
 @model
 class Organization(Model):
-    """The organisation that an end user belongs to, in the caller's own words."""
+    """The organisation that an end user belongs to, in the caller's own words.
+
+    Example:
+        >>> Organization(id='acme', display_name='Acme').display_name
+        'Acme'
+    """
 
     id: str
     display_name: str | None = None
@@ -20,7 +25,12 @@ class Organization(Model):
 
 @model
 class EndUser(Model):
-    """The person who made the connection, in the caller's own words."""
+    """The person who made the connection, in the caller's own words.
+
+    Example:
+        >>> EndUser(id='user-42', email='ada@example.com')  # an address never shows
+        EndUser(id='user-42', organization=None)
+    """
 
     id: str
     email: str | None = None
@@ -31,7 +41,12 @@ class EndUser(Model):
 
 @model
 class ConnectionIssue(Model):
-    """Something that Nango holds against the connection, such as a failed renewal."""
+    """Something that Nango holds against the connection, such as a failed renewal.
+
+    Example:
+        >>> ConnectionIssue(type='auth', log_id='log-1')
+        ConnectionIssue(type='auth', log_id='log-1')
+    """
 
     type: str
     log_id: str | None = None
@@ -43,7 +58,13 @@ def _end_of_credentials(connection: "Connection") -> datetime | None:
 
 @model
 class Connection(Model):
-    """A connection and its credentials, as Nango answered."""
+    """A connection and its credentials, as Nango answered.
+
+    Example:
+        >>> connection = await nango.get_connection("user-42", "github")
+        >>> connection.provider, connection.credentials.type
+        ('github', 'OAUTH2')
+    """
 
     id: int
     connection_id: str

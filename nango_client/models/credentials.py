@@ -40,7 +40,12 @@ class _Lasting(_Credentials):
 
 @model
 class OAuth2Credentials(_Expiring):
-    """OAuth 2 with a user's consent; also what MCP integrations answer."""
+    """OAuth 2 with a user's consent; also what MCP integrations answer.
+
+    Example:
+        >>> OAuth2Credentials(access_token='abc').access_token
+        'abc'
+    """
 
     access_token: str
     refresh_token: str | None = None
@@ -52,7 +57,12 @@ class OAuth2Credentials(_Expiring):
 
 @model
 class OAuth2ClientCredentials(_Expiring):
-    """OAuth 2 client credentials: a token for an application."""
+    """OAuth 2 client credentials: a token for an application.
+
+    Example:
+        >>> OAuth2ClientCredentials(token='abc', client_id='app', client_secret='shh').token
+        'abc'
+    """
 
     token: str
     client_id: str
@@ -64,7 +74,12 @@ class OAuth2ClientCredentials(_Expiring):
 
 @model
 class OAuth1Credentials(_Lasting):
-    """OAuth 1: a token and the secret that signs each request."""
+    """OAuth 1: a token and the secret that signs each request.
+
+    Example:
+        >>> OAuth1Credentials(oauth_token='abc', oauth_token_secret='shh').oauth_token
+        'abc'
+    """
 
     oauth_token: str
     oauth_token_secret: str
@@ -73,7 +88,12 @@ class OAuth1Credentials(_Lasting):
 
 @model
 class ApiKeyCredentials(_Lasting):
-    """An API key."""
+    """An API key.
+
+    Example:
+        >>> ApiKeyCredentials(api_key='abc')  # a secret never shows
+        ApiKeyCredentials(type='API_KEY')
+    """
 
     api_key: str
     type: Literal["API_KEY"] = "API_KEY"
@@ -81,7 +101,12 @@ class ApiKeyCredentials(_Lasting):
 
 @model
 class BasicCredentials(_Lasting):
-    """A user name and a password; either may be empty."""
+    """A user name and a password; either may be empty.
+
+    Example:
+        >>> BasicCredentials(username='ada', password='shh').username
+        'ada'
+    """
 
     username: str
     password: str
@@ -90,7 +115,12 @@ class BasicCredentials(_Lasting):
 
 @model
 class AppCredentials(_Expiring):
-    """An installed app, such as a GitHub app."""
+    """An installed app, such as a GitHub app.
+
+    Example:
+        >>> AppCredentials(access_token='abc').access_token
+        'abc'
+    """
 
     access_token: str
     jwt_token: str | None = None
@@ -100,7 +130,12 @@ class AppCredentials(_Expiring):
 
 @model
 class JwtCredentials(_Expiring):
-    """A JSON Web Token that Nango signs."""
+    """A JSON Web Token that Nango signs.
+
+    Example:
+        >>> JwtCredentials(token='abc', extra={'issuerId': 'us'}).extra['issuerId']
+        'us'
+    """
 
     token: str
     extra: Mapping[str, object] = EMPTY
@@ -110,7 +145,12 @@ class JwtCredentials(_Expiring):
 
 @model
 class TwoStepCredentials(_Expiring):
-    """A token got by a provider's own log-in call."""
+    """A token got by a provider's own log-in call.
+
+    Example:
+        >>> TwoStepCredentials(token='abc', extra={'email': 'ada@example.com'}).token
+        'abc'
+    """
 
     token: str
     refresh_token: str | None = None
@@ -122,7 +162,12 @@ class TwoStepCredentials(_Expiring):
 
 @model
 class SignatureCredentials(_Expiring):
-    """A signed token made from a user name and a password."""
+    """A signed token made from a user name and a password.
+
+    Example:
+        >>> SignatureCredentials(username='ada', password='shh', token='abc').token
+        'abc'
+    """
 
     username: str
     password: str
@@ -132,7 +177,13 @@ class SignatureCredentials(_Expiring):
 
 @model
 class BillCredentials(_Expiring):
-    """A session of bill.com."""
+    """A session of bill.com.
+
+    Example:
+        >>> server.add_connection("user-42", "bill", "BILL")
+        >>> (await nango.get_connection("user-42", "bill")).credentials.session_id
+        'fake-session-...'
+    """
 
     username: str
     password: str
@@ -145,7 +196,12 @@ class BillCredentials(_Expiring):
 
 @model
 class TbaCredentials(_Lasting):
-    """Token-based authentication of NetSuite."""
+    """Token-based authentication of NetSuite.
+
+    Example:
+        >>> TbaCredentials(token_id='abc', token_secret='shh').token_id
+        'abc'
+    """
 
     token_id: str
     token_secret: str
@@ -155,7 +211,13 @@ class TbaCredentials(_Lasting):
 
 @model
 class AwsSigV4Credentials(_Expiring):
-    """Temporary AWS credentials for Signature Version 4."""
+    """Temporary AWS credentials for Signature Version 4.
+
+    Example:
+        >>> server.add_connection("user-42", "aws", "AWS_SIGV4")
+        >>> (await nango.get_connection("user-42", "aws")).credentials.region
+        'us-east-1'
+    """
 
     role_arn: str
     region: str
@@ -169,7 +231,12 @@ class AwsSigV4Credentials(_Expiring):
 
 @model
 class CustomCredentials(_Credentials):
-    """An app's token and a user's, together; either may be missing."""
+    """An app's token and a user's, together; either may be missing.
+
+    Example:
+        >>> CustomCredentials(app=AppCredentials(access_token='abc')).user is None
+        True
+    """
 
     app: AppCredentials | None = None
     user: OAuth2Credentials | None = None
@@ -192,6 +259,10 @@ class NoCredentials(_Lasting):
     """Nothing: the integration needs none, or the API key may not read credentials.
 
     The scope for the latter is ``environment:connections:read_credentials``.
+
+    Example:
+        >>> NoCredentials().type
+        'NONE'
     """
 
     type: Literal["NONE"] = "NONE"
@@ -199,7 +270,12 @@ class NoCredentials(_Lasting):
 
 @model
 class UnknownCredentials(_Credentials):
-    """A kind that this version does not know; ``raw`` holds everything that Nango sent."""
+    """A kind that this version does not know; ``raw`` holds everything that Nango sent.
+
+    Example:
+        >>> UnknownCredentials(type='NEW', raw={'type': 'NEW', 'pin': '1234'}).raw['pin']
+        '1234'
+    """
 
     type: str
     expires_at: datetime | None = None
@@ -227,3 +303,13 @@ Credentials = (
     | NoCredentials
     | UnknownCredentials
 )
+"""Any kind of credentials: what `Connection.credentials` is.
+
+Example:
+    >>> match (await nango.get_connection("user-42", "algolia")).credentials:
+    ...     case ApiKeyCredentials(api_key=key):
+    ...         print(key)
+    ...     case OAuth2Credentials(access_token=token):
+    ...         print(token)
+    fake-api-key-...
+"""

@@ -22,6 +22,12 @@ class FakeClock:
         start: the wall-clock time to start at, in seconds since the epoch.
         over: a clock to run on instead, such as ``SystemClock()``; time then passes by itself and
             the moves come on top.
+
+    Example:
+        >>> clock = FakeClock()
+        >>> clock.advance(60)
+        >>> clock.time()
+        1800000060.0
     """
 
     def __init__(self, start: float = START, *, over: "Clock | None" = None) -> None:

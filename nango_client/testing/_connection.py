@@ -72,7 +72,9 @@ class StoredConnection:
             RenewalError: it could not, or does not try.
         """
         due = [
-            part for part in parts_of(self.credentials) if self._is_due(part, now, force_refresh)
+            part
+            for part in parts_of(self.credentials)
+            if self._is_due(part, now, force_refresh=force_refresh)
         ]
         if due:
             if not force_refresh:
@@ -83,7 +85,7 @@ class StoredConnection:
                 replace_secrets(part, ("jwtToken",), fake)
         self.envelope["last_fetched_at"] = stored_timestamp(now)
 
-    def _is_due(self, part: Wire, now: float, force_refresh: bool) -> bool:
+    def _is_due(self, part: Wire, now: float, *, force_refresh: bool) -> bool:
         if not is_renewable(part):
             return False
         end = end_of(part)

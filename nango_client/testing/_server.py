@@ -41,6 +41,14 @@ class MockNango(NangoState):
         clock: what the time is read from; a `FakeClock` by default, which stands still until it is
             moved. With another one, such as ``SystemClock()``, time passes by itself, and
             `advance` comes on top.
+
+    Example:
+        >>> with MockNango() as mock:
+        ...     mock.add_connection("user-7", "slack", expires_in=60)
+        ...     async with mock.client() as client:
+        ...         token = await client.get_token("user-7", "slack")
+        ...     print(token, mock.refresh_count("user-7", "slack"))
+        fake-access-token-... 1
     """
 
     def __init__(

@@ -239,7 +239,7 @@ class NangoState:
             pair = f"{connection_id}/{provider_config_key}"
             raise LookupError(f"no connection {pair}; {self._known()}") from None
 
-    def fail_next(  # noqa: PLR0913
+    def fail_next(
         self,
         status: int,
         times: int = 1,

@@ -22,6 +22,12 @@ class RecordedRequest:
     """A request that reached the server, answered or not.
 
     Its ``repr`` leaves out the headers, because they hold the API key.
+
+    Example:
+        >>> connection = await nango.get_connection("user-42", "github")
+        >>> request = server.requests[0]
+        >>> request.method, request.path, request.query
+        ('GET', '/connection/user-42', {'provider_config_key': 'github'})
     """
 
     method: str
@@ -61,7 +67,15 @@ class RecordedRequest:
 
 @attrs.frozen
 class UnexpectedRequest:
-    """A request that the server was not set up for, and what would have been right."""
+    """A request that the server was not set up for, and what would have been right.
+
+    Example:
+        >>> try:
+        ...     await nango.get_token("nobody", "github")
+        ... except NotFoundError:
+        ...     print(server.unexpected_requests[0].problem)
+        no such connection; known: user-42/github, user-42/algolia, user-42/ashby
+    """
 
     request: RecordedRequest
     problem: str

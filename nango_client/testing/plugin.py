@@ -4,12 +4,13 @@ Every pytest run of everybody who has the package installed loads this file, so 
 that pytest does not import itself.
 """
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nango_client.testing import MockNango
 
 

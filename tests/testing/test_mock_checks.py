@@ -156,7 +156,7 @@ def test_a_hint_names_only_some_of_many_connections(nango: NangoState) -> None:
 
 @pytest.mark.parametrize("path", ["/nope", "/connection", "/connections/a/b", "/"])
 def test_an_unknown_path_answers_a_page(nango: NangoState, path: str) -> None:
-    """An unknown GET path is a 200 with HTML, as the real server's web app, and says what is there."""
+    """An unknown GET path is a 200 with HTML, as on the real server, and says what is there."""
     reply = send(nango, path)
 
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")

@@ -231,7 +231,7 @@ def test_a_failed_renewal_is_answered_instead_of_the_token(
 
 @pytest.mark.parametrize("kind", ["OAUTH2_CC", "BILL"])
 def test_some_failures_embed_the_servers_data(nango: NangoState, kind: str) -> None:
-    """The message of these kinds holds a database row, as code that logs it should meet in tests."""
+    """The message of these kinds holds a database row, so that careless logging shows."""
     nango.add_connection("user-42", "github", kind)
     nango.break_refresh("user-42", "github")
 

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
 
 ROOT = Path(__file__).parents[2]
 

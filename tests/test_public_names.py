@@ -1,0 +1,110 @@
+"""The public surface: what is exported, where it says it lives, and which way imports go."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import nango_client
+import nango_client.models
+from nango_client import exceptions
+
+PACKAGE = Path(nango_client.__file__).parent
+
+
+def test_all_names_are_there_and_sorted() -> None:
+    """__all__ is what can be imported, once each."""
+    assert nango_client.__all__ == sorted(set(nango_client.__all__))
+    for name in nango_client.__all__:
+        assert getattr(nango_client, name) is getattr(nango_client, name)
+    assert set(dir(nango_client)) == {*nango_client.__all__, "__version__"}
+
+
+def test_every_error_and_model_is_exported() -> None:
+    """What a caller can meet can be imported from the top."""
+    assert set(exceptions.__all__) <= set(nango_client.__all__)
+    assert set(nango_client.models.__all__) <= set(nango_client.__all__)
+
+
+def test_public_classes_say_that_they_live_at_the_top() -> None:
+    """A traceback says nango_client.NotFoundError."""
+    classes = [getattr(nango_client, name) for name in exceptions.__all__]
+    classes += [*get_args(nango_client.Credentials), nango_client.Connection, nango_client.EndUser]
+
+    assert {cls.__module__ for cls in classes} == {"nango_client"}
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """As with any module."""
+    with pytest.raises(AttributeError, match="has no attribute 'Nango'"):
+        _ = nango_client.Nango
+
+
+def test_the_version_comes_from_the_metadata() -> None:
+    """One source of truth."""
+    assert nango_client.__version__.count(".") == 2
+
+
+def test_the_import_is_cheap() -> None:
+    """Importing the package loads nothing; the client loads neither the kit nor aiohttp.web."""
+    program = (
+        "import sys, nango_client\n"
+        "assert not {'aiohttp', 'attrs', 'cattrs', 'tenacity'} & set(sys.modules)\n"
+        "nango_client.NangoClient\n"
+        "assert not {'aiohttp.web', 'nango_client.testing', 'pytest'} & set(sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+# Each module may import those to the left of it.
+ORDER = [
+    "exceptions", "_clock", "_headers", "_timestamps", "_jsonlib", "_version", "_single_flight",
+    "_deadlines", "models._frozen", "models._base", "models.credentials", "models.connections",
+    "models", "_config", "_protocol", "_events", "_lifecycle", "_converter", "_tokens", "_cache",
+    "_transport", "_retry", "_requester", "_lookup", "_resources", "_resources.connections",
+    "_client", "testing", "_demo", "_cli", "__main__",
+]  # fmt: skip
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        if name and not name.startswith("testing."):
+            found[name] = path
+    return found
+
+
+def test_every_module_has_its_place() -> None:
+    """A new module is put into the order above."""
+    assert set(modules()) == set(ORDER)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_imports_go_one_way(name: str) -> None:
+    """No module imports one that stands after it, wherever the import statement is."""
+    imported = {
+        node.module.removeprefix("nango_client.")
+        for node in ast.walk(ast.parse(modules()[name].read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nango_client.")
+    }
+    place = ORDER.index(name)
+    if name == "testing":
+        return
+
+    assert {module for module in imported if ORDER.index(module) > place} == set()
+
+
+def test_all_modules_can_be_imported_first() -> None:
+    """No module depends on another one having been imported before it."""
+    for name in ORDER:
+        if name != "__main__":
+            importlib.import_module(f"nango_client.{name}")

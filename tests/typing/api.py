@@ -1,0 +1,116 @@
+"""How users write it: type-checked by mypy and pyright, never run."""
+
+from datetime import datetime
+from typing import assert_never, assert_type
+
+from nango_client import (
+    ApiKeyCredentials,
+    AppCredentials,
+    AwsSigV4Credentials,
+    BasicCredentials,
+    BillCredentials,
+    CacheInfo,
+    CachePolicy,
+    Connection,
+    Credentials,
+    CustomCredentials,
+    Event,
+    JwtCredentials,
+    NangoClient,
+    NoCredentials,
+    OAuth1Credentials,
+    OAuth2ClientCredentials,
+    OAuth2Credentials,
+    RateLimitError,
+    RetryPolicy,
+    SignatureCredentials,
+    SystemClock,
+    TbaCredentials,
+    TimeoutPolicy,
+    TwoStepCredentials,
+    UnknownCredentials,
+)
+from nango_client.testing import FakeClock, MockNango
+
+
+def on_event(event: Event) -> None:
+    assert_type(event.status, int | None)
+
+
+async def calls() -> None:
+    async with NangoClient(
+        "key",
+        base_url="https://nango.example",
+        timeout=TimeoutPolicy(total=10),
+        retry=RetryPolicy(max_attempts=1),
+        cache=CachePolicy(max_age=60),
+        clock=SystemClock(),
+        on_event=on_event,
+    ) as nango:
+        assert_type(nango, NangoClient)
+        connection = await nango.get_connection("user-42", "github", force_refresh=True)
+        assert_type(connection, Connection)
+        assert_type(await nango.connections.get("user-42", "github"), Connection)
+        assert_type(await nango.get_token(connection_id="u", provider_config_key="k"), str)
+        assert_type(nango.invalidate("user-42"), int)
+        assert_type(nango.cache_info(), CacheInfo)
+        assert_type(nango.closed, bool)
+    NangoClient(cache=None, clock=FakeClock())
+
+
+def kit() -> None:
+    with MockNango() as server:
+        server.add_connection("user-42", "github", ApiKeyCredentials(api_key="k"), tags={"a": "b"})
+        assert_type(server.client(cache=None), NangoClient)
+        assert_type(server.refresh_count("user-42", "github"), int)
+
+
+def limits(error: RateLimitError) -> None:
+    assert_type(error.reset_at, datetime | None)
+    assert_type(error.retry_after, float | None)
+
+
+def narrowing(connection: Connection) -> str:
+    assert_type(connection.expires_at, datetime | None)
+    match connection.credentials:
+        case OAuth2Credentials(access_token=token):
+            assert_type(token, str)
+            return token
+        case other:
+            assert_type(other.expires_at, datetime | None)
+            return other.type
+
+
+def exhaustive(credentials: Credentials) -> str:  # noqa: C901, PLR0911, PLR0912
+    match credentials:
+        case OAuth2Credentials() | AppCredentials():
+            return credentials.access_token
+        case OAuth2ClientCredentials():
+            return credentials.client_id
+        case JwtCredentials() | TwoStepCredentials():
+            return credentials.token
+        case SignatureCredentials():
+            return credentials.token
+        case OAuth1Credentials():
+            return credentials.oauth_token
+        case ApiKeyCredentials():
+            return credentials.api_key
+        case BasicCredentials():
+            return credentials.username
+        case BillCredentials():
+            return credentials.session_id
+        case TbaCredentials():
+            return credentials.token_id
+        case AwsSigV4Credentials():
+            return credentials.session_token
+        case CustomCredentials():
+            assert_type(credentials.app, AppCredentials | None)
+            return credentials.type
+        case NoCredentials():
+            assert_type(credentials.expires_at, None)
+            return credentials.type
+        case UnknownCredentials():
+            assert_type(credentials.type, str)
+            return credentials.type
+        case _:
+            assert_never(credentials)
