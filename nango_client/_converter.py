@@ -98,11 +98,12 @@ def _try_decode(response: Response) -> Connection | str | None:
 
 def _path_of_fault(document: dict[str, Any]) -> str:
     """Decode again, with cattrs noting where it is: that costs too much for the first pass."""
+    path: list[str] = []
     try:
         _converter(detailed=True).structure(document, Connection)
     except Exception as fault:  # noqa: BLE001
-        return ".".join(_path(fault))
-    return ""
+        path = _path(fault)
+    return ".".join(path)
 
 
 def _path(fault: BaseException) -> list[str]:
@@ -111,7 +112,7 @@ def _path(fault: BaseException) -> list[str]:
         for note in getattr(fault, "__notes__", ()):
             if isinstance(note, AttributeValidationNote):
                 steps.append(_WIRE_NAMES.get(note.name, note.name))
-            elif isinstance(note, IterableValidationNote):
+            if isinstance(note, IterableValidationNote):
                 steps.append(str(note.index))
         if not isinstance(fault, BaseValidationError):
             return [*steps, fault.field] if isinstance(fault, _FieldError) else steps

@@ -23,6 +23,7 @@ async def run_demo() -> None:
         server.add_connection("user-43", "github", expires_in=600.0)
         server.add_connection("user-42", "algolia", "API_KEY")
         server.add_connection("user-42", "ashby", "BASIC")
+        server.add_connection("user-42", "ghost", "JWT")
         async with server.client(
             on_event=events.append, retry=RetryPolicy(initial_delay=0.05)
         ) as nango:
@@ -34,8 +35,8 @@ async def run_demo() -> None:
 
 
 async def _show_kinds(nango: NangoClient) -> None:
-    _title("Three kinds of credentials, each with its own typed fields")
-    for integration in ("github", "algolia", "ashby"):
+    _title("Four kinds of credentials, each with its own typed fields")
+    for integration in ("github", "algolia", "ashby", "ghost"):
         connection = await nango.get_connection("user-42", integration)
         _say(integration, _describe(connection.credentials))
     try:
@@ -99,7 +100,7 @@ def _describe(credentials: Credentials) -> str:
         case BasicCredentials(username=username):
             return f"BasicCredentials: username {username!r}"
         case other:
-            return type(other).__name__
+            return f"{type(other).__name__}: has an end: {other.expires_at is not None}"
 
 
 def _happened(events: list[Event], kind: str) -> bool:

@@ -23,7 +23,7 @@ class _Flight(Generic[K, T]):
         self.pinned = pinned
         # A dict, because it keeps the order of arrival.
         self.waiters: dict[asyncio.Future[T], None] = {}
-        self.task: asyncio.Task[T] | None = None
+        self.task: asyncio.Task[T]
 
 
 @final
@@ -87,7 +87,7 @@ class SingleFlight(Generic[K, T]):
         self.abandon()
         for flight in flights:
             self._fail(flight, error)
-        tasks = [flight.task for flight in flights if flight.task is not None]
+        tasks = [flight.task for flight in flights]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -132,8 +132,7 @@ class SingleFlight(Generic[K, T]):
 
     def _abort(self, flight: _Flight[K, T]) -> None:
         self._remove(flight)
-        if flight.task is not None:
-            flight.task.cancel()
+        flight.task.cancel()
 
     def _remove(self, flight: _Flight[K, T]) -> None:
         self._all.discard(flight)

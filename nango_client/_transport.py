@@ -114,10 +114,9 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         keeper, self._keeper, self._session = self._keeper, None, None
-        if self._loop is not asyncio.get_running_loop():
+        if self._deadlines is None or self._loop is not asyncio.get_running_loop():
             return
-        if self._deadlines is not None:
-            self._deadlines.close()
+        self._deadlines.close()
         if keeper is not None:
             await keeper.aclose()
 

@@ -80,6 +80,14 @@ async def test_a_second_call_is_answered_from_memory(
     )
 
 
+async def test_the_namespace_fetches_too(client: NangoClient, server: MockNango) -> None:
+    """client.connections.get() is the same as get_connection()."""
+    first = await client.connections.get(*IDS, force_refresh=True)
+
+    assert await client.get_connection(*IDS) is first
+    assert len(server.requests) == 1
+
+
 async def test_a_hit_does_not_yield_to_the_event_loop(client: NangoClient) -> None:
     """A hit returns before any other task can run."""
     await client.get_connection(*IDS)

@@ -261,20 +261,26 @@ async def test_a_request_cancelled_from_outside_cancels_those_who_wait(
         await caller
 
 
-async def test_a_caller_that_left_and_an_answer_in_the_same_moment_do_not_clash(
-    flights: SingleFlight[str, str], server: Server
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_caller_that_leaves_as_the_answer_comes_is_skipped(
+    flights: SingleFlight[str, str], server: Server, *, fails: bool
 ) -> None:
-    """Callers that were cancelled just before the answer are skipped."""
+    """A caller that was cancelled between the end of the request and its landing."""
     leaving, staying = start_callers(flights, 2, server)
-    await asyncio.sleep(0)
+    await begun(server, 1)
+    (flight,) = flights._all
+    if fails:
+        server.answer.set_exception(LookupError("gone"))
+    else:
+        server.answer.set_result("token")
 
-    server.answer.set_result("token")
-    await asyncio.sleep(0)
+    while not flight.task.done():
+        await asyncio.sleep(0)
     leaving.cancel()
     results = await asyncio.gather(leaving, staying, return_exceptions=True)
 
     assert isinstance(results[0], asyncio.CancelledError)
-    assert results[1] == "token"
+    assert repr(results[1]) == ("LookupError('gone')" if fails else "'token'")
 
 
 @pytest.mark.parametrize("fails", [False, True])
