@@ -131,6 +131,8 @@ async def _mock(port: int) -> None:
         server.add_connection("user-42", "ashby", "BASIC")
         print(f"export NANGO_BASE_URL={server.base_url}")
         print(f"export NANGO_API_KEY={server.api_key}")
-        print("Connections: user-42 github, user-42 algolia, user-42 ashby. Ctrl-C ends the server.")
+        print(
+            "Connections: user-42 github, user-42 algolia, user-42 ashby. Ctrl-C ends the server."
+        )
         sys.stdout.flush()
         await asyncio.Event().wait()

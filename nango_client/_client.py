@@ -21,7 +21,6 @@ from nango_client._transport import AiohttpTransport
 from nango_client.exceptions import ClientClosedError, ConfigurationError
 from nango_client.models import Connection
 
-
 _T = TypeVar("_T")
 
 
@@ -65,7 +64,7 @@ class NangoClient:
         base_url: str | None = None,
         timeout: TimeoutPolicy | None = None,
         retry: RetryPolicy | None = None,
-        cache: CachePolicy | None | _Default = _Default.POLICY,
+        cache: CachePolicy | _Default | None = _Default.POLICY,
         session: aiohttp.ClientSession | None = None,
         clock: Clock | None = None,
         allow_insecure_http: bool = False,
@@ -206,8 +205,9 @@ class NangoClient:
     ) -> int:
         """Drop cached answers and remembered failures; give the number of answers dropped.
 
-        Call it when a provider refuses a token. None matches everything. A fetch under way is not
-        cached, and later calls do not wait for it.
+        Call it when a connection was changed or deleted, as Nango's webhook tells; where a provider
+        refuses a token, it takes ``force_refresh`` to get another one. None matches everything. A
+        fetch under way is not cached, and later calls do not wait for it.
         """
         return self._lookup.invalidate(connection_id, provider_config_key)
 

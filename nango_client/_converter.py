@@ -135,12 +135,8 @@ def _converter(*, detailed: bool = False) -> Converter:
     for primitive in (str, int):
         converter.register_structure_hook(primitive, _exactly(primitive))
     converter.register_structure_hook(datetime, lambda value, _: parse_timestamp(value))
-    converter.register_structure_hook_func(
-        lambda kind: kind == Mapping[str, object], _json_object
-    )
-    converter.register_structure_hook_func(
-        lambda kind: kind == Mapping[str, str], _tags
-    )
+    converter.register_structure_hook_func(lambda kind: kind == Mapping[str, object], _json_object)
+    converter.register_structure_hook_func(lambda kind: kind == Mapping[str, str], _tags)
     converter.register_structure_hook_factory(_is_optional, _make_optional_hook)
     converter.register_structure_hook_factory(attrs.has, _make_model_hook)
     converter.register_structure_hook_factory(

@@ -65,7 +65,7 @@ class Reporter:
         elapsed: float | None = None,
         error: BaseException | None = None,
     ) -> None:
-        """Pass one event on; an exception of the hook is logged by its class and goes no further."""
+        """Pass one event on; a hook that raises is logged by its exception's class, no more."""
         logged = kind != "hit" and logger.isEnabledFor(logging.DEBUG)
         if self._hook is None and not logged:
             return

@@ -102,8 +102,10 @@ class Lookup:
     def invalidate(self, connection_id: str | None, provider_config_key: str | None) -> int:
         """Drop what matches from the cache, and let nobody join a fetch that began before."""
         self._flights.forget_where(
-            lambda flight: connection_id in {None, flight[0][0]}
-            and provider_config_key in {None, flight[0][1]}
+            lambda flight: (
+                connection_id in {None, flight[0][0]}
+                and provider_config_key in {None, flight[0][1]}
+            )
         )
         return self._cache.invalidate(connection_id, provider_config_key)
 

@@ -28,9 +28,7 @@ from nango_client.exceptions import (
 
 MAX_ID_LENGTH: Final = 255
 CREDENTIALS_SCOPE: Final = "environment:connections:read_credentials"
-RECONNECT_GUIDE: Final = (
-    "https://docs.nango.dev/guides/api-authorization/re-authorize-a-connection"
-)
+RECONNECT_GUIDE: Final = "https://docs.nango.dev/guides/api-authorization/re-authorize-a-connection"
 
 # The server's whole pause after a failed renewal; it sends no Retry-After with it.
 _REFRESH_BACKOFF: Final = 30.0
@@ -144,13 +142,14 @@ def error_for(request: Request, response: Response) -> APIStatusError:
     made = cls(
         _TEXTS[cls].format(
             about=request.about,
-            label=f"HTTP {response.status}" + (f" {code}" if code and _NAME.fullmatch(code) else ""),
+            label=f"HTTP {response.status}"
+            + (f" {code}" if code and _NAME.fullmatch(code) else ""),
             details=_details(text, error),
         ),
         status=response.status,
         code=code,
         message=None if text is None or "{" in text else text,
-        payload=error["payload"] if "payload" in error else (error or None),
+        payload=error.get("payload", error or None),
         retry_after=retry_after(response.headers, response.received_at),
         headers=response.headers,
     )

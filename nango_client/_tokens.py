@@ -89,6 +89,5 @@ def token_of(connection: Connection, now: float) -> str:
 
 def _name(connection: Connection) -> str:
     return (
-        f"connection {connection.connection_id!r} of integration "
-        f"{connection.provider_config_key!r}"
+        f"connection {connection.connection_id!r} of integration {connection.provider_config_key!r}"
     )

@@ -35,7 +35,7 @@ MAX_BODY: Final = 4 * 1024 * 1024
 class Transport(Protocol):
     """What the requester needs of an HTTP client."""
 
-    async def send(self, request: Request, timeout: float) -> Response:
+    async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         """Send `request` once and give the whole answer, whatever its status.
 
         Raises:
@@ -261,7 +261,7 @@ async def _read(answer: ClientResponse) -> bytes:
             chunk = await answer.content.readany()
             size += len(chunk)
             if size > MAX_BODY:
-                raise _BodyTooLargeError
+                raise _BodyTooLargeError  # noqa: TRY301  caught below with its like
             chunks.append(chunk)
     except (_BodyTooLargeError, aiohttp.ClientPayloadError) as error:
         answer.close()

@@ -158,7 +158,7 @@ def test_an_answer_past_max_age_serves_a_caller_whose_fetch_failed(
 def test_after_a_failed_fetch_callers_get_the_stale_answer_at_once(
     cache: TokenCache, clock: ManualClock
 ) -> None:
-    """Past max_age one failed wait is enough; later tries are due in the background, error_ttl apart."""
+    """Past max_age one failed wait is enough; later tries come in the background, error_ttl apart."""
     connection = put(cache)
     clock.advance(300.0)
     fail(cache)
@@ -207,7 +207,9 @@ def test_tries_are_never_closer_than_error_ttl(cache: TokenCache, clock: ManualC
 
 
 @pytest.mark.parametrize("life", [29.0, 30.0, 0.0, -100.0])
-def test_an_answer_that_ends_within_the_margin_is_not_stored(cache: TokenCache, life: float) -> None:
+def test_an_answer_that_ends_within_the_margin_is_not_stored(
+    cache: TokenCache, life: float
+) -> None:
     """What could not be served once is not kept."""
     put(cache, answer(life))
 
@@ -399,7 +401,9 @@ def test_invalidate_keeps_a_fetch_under_way_out(cache: TokenCache, *, forced: bo
     assert cache.remembered_failure(KEY) is None
 
 
-def test_a_failure_that_is_out_of_date_changes_nothing(cache: TokenCache, clock: ManualClock) -> None:
+def test_a_failure_that_is_out_of_date_changes_nothing(
+    cache: TokenCache, clock: ManualClock
+) -> None:
     """The end of an old fetch neither drops nor postpones what came after it."""
     old = cache.begin(KEY, forced=False)
     connection = put(cache, forced=True)
@@ -493,7 +497,9 @@ def test_a_token_kept_unchanged_by_the_server_is_asked_for_ever_more_rarely(
     end = 600.0
     fetches = 0
     for _ in range(600_00):
-        if cache.fresh(KEY) is None and ((found := cache.find(KEY)) is None or found.renewal_is_due):
+        if cache.fresh(KEY) is None and (
+            (found := cache.find(KEY)) is None or found.renewal_is_due
+        ):
             if clock.wall - EPOCH >= end - 1:
                 break
             put(cache, answer(end))

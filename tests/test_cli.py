@@ -146,12 +146,11 @@ def test_a_missing_key_is_exit_code_1(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["get"], ["get", "user-42"], ["mock", "--port", "x"], ["mock", "--port", "70000"]]
+    "arguments",
+    [[], ["get"], ["get", "user-42"], ["mock", "--port", "x"], ["mock", "--port", "70000"]],
 )
-def test_bad_usage_is_exit_code_2(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """argparse explains it on stderr."""
+def test_bad_usage_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Argparse explains it on stderr."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
 

@@ -447,7 +447,7 @@ async def test_a_slow_ordinary_answer_does_not_overwrite_a_forced_one(
     """A fetch that began before force_refresh and ends after it is not stored."""
     server.delay_next(0.2)
     slow = asyncio.create_task(client.get_token(*IDS))
-    while len(server.requests) < 1:  # noqa: ASYNC110  the server runs in another thread
+    while len(server.requests) < 1:
         await asyncio.sleep(0.001)
 
     forced = await client.get_token(*IDS, force_refresh=True)
@@ -475,7 +475,7 @@ async def test_after_invalidate_nobody_joins_an_older_fetch(
     """A caller after invalidate() never gets an answer that was asked for before it."""
     server.delay_next(0.1)
     old = asyncio.create_task(client.get_token(*IDS))
-    while len(server.requests) < 1:  # noqa: ASYNC110
+    while len(server.requests) < 1:
         await asyncio.sleep(0.001)
 
     client.invalidate("user-42")

@@ -371,9 +371,7 @@ def test_the_policies_have_the_documented_defaults(policy: Any, expected: dict[s
 
 @pytest.mark.parametrize("bad", [-1, -0.001, math.nan, math.inf, -math.inf, "5", None, True])
 @pytest.mark.parametrize(("policy", "name"), SECONDS_ABOVE_ZERO + SECONDS_FROM_ZERO)
-def test_bad_seconds_are_refused_at_construction(
-    policy: type[Any], name: str, bad: object
-) -> None:
+def test_bad_seconds_are_refused_at_construction(policy: type[Any], name: str, bad: object) -> None:
     """Negative, NaN, infinite and what is no number: the text names the field."""
     with pytest.raises(ConfigurationError, match=f"^{policy.__name__}.{name} must be a finite"):
         policy(**{name: bad})

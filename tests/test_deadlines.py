@@ -9,8 +9,6 @@ from nango_client._deadlines import Deadlines
 pytestmark = pytest.mark.asyncio
 
 
-
-
 async def test_a_block_in_time_is_left_alone() -> None:
     """Nothing happens to it, and nothing is left of its limit."""
     deadlines = Deadlines(asyncio.get_running_loop())

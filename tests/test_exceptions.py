@@ -17,7 +17,6 @@ from nango_client import (
     RefreshBackoffError,
     RequestTimeoutError,
     ServerError,
-    TransportError,
     exceptions,
 )
 

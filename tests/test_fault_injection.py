@@ -40,7 +40,7 @@ class Stepper:
                 try:
                     value = yield waited_for
                     step = self._inner.send
-                except BaseException as outside:
+                except BaseException as outside:  # noqa: BLE001  passed on to the inner one
                     step, value = self._inner.throw, outside
             self.suspensions += 1
 

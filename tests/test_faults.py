@@ -58,7 +58,9 @@ BODY = json.dumps(CONNECTION).encode()
 
 
 def client_of(url: str, **options: Any) -> NangoClient:
-    return NangoClient("canary-key", **{"base_url": url, "timeout": TIMEOUT, "retry": FAST} | options)
+    return NangoClient(
+        "canary-key", **{"base_url": url, "timeout": TIMEOUT, "retry": FAST} | options
+    )
 
 
 async def outcome(client: NangoClient, **options: Any) -> NangoError | None:
@@ -139,7 +141,12 @@ MATRIX: dict[str, tuple[bytes | Play, type[NangoError], int, int]] = {
     "200 another connection": (answer(body=variant(connection_id="other")), DecodeError, 1, 1),
     "200 no gzip": (answer(Content_Encoding="gzip"), DecodeError, 1, 1),
     "404 no gzip": (answer(404, b"x", Content_Encoding="gzip"), NotFoundError, 1, 1),
-    "50 MB announced": (flood(answer(length=50 << 20), b" " * 65536, 800), ResponseTooLargeError, 1, 1),
+    "50 MB announced": (
+        flood(answer(length=50 << 20), b" " * 65536, 800),
+        ResponseTooLargeError,
+        1,
+        1,
+    ),
     "50 MB in chunks": (
         flood(CHUNKED, b"10000\r\n" + b" " * 65536 + b"\r\n", 800),
         ResponseTooLargeError,

@@ -32,7 +32,16 @@ def test_all_forms_of_an_http_date_are_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "soon", "1994-11-06", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov", "\x00", "9" * 99],
+    [
+        "",
+        " ",
+        "soon",
+        "1994-11-06",
+        "Sun, 99 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov",
+        "\x00",
+        "9" * 99,
+    ],
 )
 def test_what_is_no_http_date_counts_as_absent(text: str) -> None:
     """An unreadable date has no effect."""

@@ -90,7 +90,7 @@ values = st.recursive(
 
 
 @given(values, st.booleans())
-def test_both_parsers_agree(value: object, escaped: bool) -> None:  # noqa: FBT001
+def test_both_parsers_agree(value: object, escaped: bool) -> None:
     """Whatever json.dumps writes, both read it alike or refuse it both."""
     try:
         body = json.dumps(value, ensure_ascii=escaped).encode()

@@ -57,7 +57,7 @@ def test_calls_in_flight_end_with_an_error_when_the_client_is_closed() -> None:
                 asyncio.create_task(client.get_connection(f"user-{n}", "github"))
                 for n in range(100)
             ]
-            while len(server.requests) < 50:  # noqa: ASYNC110  turns of the loop
+            while len(server.requests) < 50:
                 await asyncio.sleep(0)
             async with asyncio.timeout(1):
                 await client.close()
@@ -235,7 +235,7 @@ def test_a_loop_that_ends_without_close_leaves_nothing_open(server: MockNango) -
 @pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
 @pytest.mark.parametrize("debug", [False, True])
 def test_it_works_on_this_loop(server: MockNango, factory: Any, *, debug: bool) -> None:
-    """asyncio's own loop and uvloop, with and without debug mode."""
+    """Asyncio's own loop and uvloop, with and without debug mode."""
 
     async def main() -> None:
         async with server.client() as client:
@@ -290,7 +290,7 @@ def test_a_borrowed_session_that_is_closed_is_named(server: MockNango) -> None:
 
 
 def test_a_borrowed_session_of_another_loop_ends_in_a_typed_error(server: MockNango) -> None:
-    """aiohttp's sessions belong to one loop; with another one there is an error and no hang."""
+    """Aiohttp's sessions belong to one loop; with another one there is an error and no hang."""
 
     async def make() -> aiohttp.ClientSession:
         return aiohttp.ClientSession()

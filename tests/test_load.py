@@ -69,7 +69,7 @@ async def test_calls_under_way_survive_a_restart_of_the_server() -> None:
             asyncio.create_task(client.get_connection(f"user-{number}", "github"))
             for number in range(64)
         ]
-        while len(server.requests) < 64:  # noqa: ASYNC110  the server runs in another thread
+        while len(server.requests) < 64:
             await asyncio.sleep(0.005)
 
         server.stop()

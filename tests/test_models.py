@@ -172,7 +172,7 @@ def test_no_way_of_changing_is_left(change: Callable[[], object]) -> None:
 
 
 def test_all_methods_that_change_are_covered() -> None:
-    """dict and list have no other methods that change them."""
+    """Dict and list have no other methods that change them."""
     changing = {"__setitem__", "__delitem__", "clear", "pop"}
     assert all(vars(FrozenDict).get(name) for name in changing | {"popitem", "update", "__ior__"})
     assert all(vars(FrozenList).get(name) for name in changing | {"append", "sort", "__iadd__"})
@@ -189,7 +189,8 @@ def test_frozen_containers_pass_for_plain_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "way", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]  # noqa: S301
+    "way",
+    [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))],  # noqa: S301
 )
 def test_every_copy_is_a_plain_container(way: Callable[[Any], Any]) -> None:
     """What one has copied one may change."""

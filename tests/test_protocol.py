@@ -50,7 +50,10 @@ def test_no_id_reaches_another_route(connection_id: str) -> None:
         assert (
             connection_id in {"", ".", ".."}
             or len(connection_id) > 255
-            or any(ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in connection_id)
+            or any(
+                ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000
+                for c in connection_id
+            )
         )
         return
     url = URL.build(

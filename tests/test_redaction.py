@@ -86,7 +86,9 @@ PLAYS: dict[str, bytes | Play] = {
     ),
     "403 text": error(403, {"error": {"code": "forbidden", "message": "canary environment:a:b"}}),
     "404 HTML": answer(404, b"<p>canary</p>", content_type="text/html"),
-    "429": answer(429, b'{"error":{"message":"canary"}}', Retry_After="canary", Set_Cookie="canary"),
+    "429": answer(
+        429, b'{"error":{"message":"canary"}}', Retry_After="canary", Set_Cookie="canary"
+    ),
     "503 large": answer(503, b"canary" * 200_000),
 }
 
@@ -102,23 +104,25 @@ def test_nothing_secret_shows_on_the_way(
     shown: list[str] = []
 
     async def main() -> None:
-        async with WireServer(PLAYS[play]) as server:
-            async with NangoClient(
+        async with (
+            WireServer(PLAYS[play]) as server,
+            NangoClient(
                 KEY,
                 base_url=server.url,
                 timeout=TimeoutPolicy(attempt=0.1, total=0.3),
                 retry=RetryPolicy(initial_delay=0.001),
                 on_event=events.append,
-            ) as client:
-                shown.append(repr(client))
-                ask: Callable[..., Coroutine[Any, Any, object]] = getattr(client, method)
-                try:
-                    result = await ask("user-42", "github")
-                except NangoError as failure:
-                    shown.append(all_that_shows(failure))
-                else:
-                    if method == "get_connection":
-                        shown.append(repr(result))
+            ) as client,
+        ):
+            shown.append(repr(client))
+            ask: Callable[..., Coroutine[Any, Any, object]] = getattr(client, method)
+            try:
+                result = await ask("user-42", "github")
+            except NangoError as failure:
+                shown.append(all_that_shows(failure))
+            else:
+                if method == "get_connection":
+                    shown.append(repr(result))
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -137,23 +141,25 @@ def test_a_cancelled_caller_shows_nothing_either(play: str) -> None:
 
     async def main() -> list[str]:
         shown = []
-        async with WireServer(PLAYS[play]) as server:
-            async with NangoClient(
+        async with (
+            WireServer(PLAYS[play]) as server,
+            NangoClient(
                 KEY,
                 base_url=server.url,
                 timeout=TimeoutPolicy(attempt=0.1, total=0.3),
                 retry=RetryPolicy(max_attempts=1),
                 cache=None,
-            ) as client:
-                for turns in range(12):
-                    call = asyncio.create_task(client.get_connection("user-42", "github"))
-                    for _ in range(turns):
-                        await asyncio.sleep(0)
-                    call.cancel()
-                    try:
-                        await call
-                    except (asyncio.CancelledError, NangoError) as failure:
-                        shown.append(all_that_shows(failure))
+            ) as client,
+        ):
+            for turns in range(12):
+                call = asyncio.create_task(client.get_connection("user-42", "github"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                call.cancel()
+                try:
+                    await call
+                except (asyncio.CancelledError, NangoError) as failure:
+                    shown.append(all_that_shows(failure))
         return shown
 
     assert "canary" not in "\n".join(asyncio.run(main()))
@@ -183,7 +189,7 @@ def test_remembered_and_shared_errors_show_nothing(nango_server: MockNango) -> N
 
 
 def test_what_a_server_wrote_is_kept_for_who_asks(nango_server: MockNango) -> None:
-    """payload and headers are there as attributes; a message with embedded data is left out."""
+    """Payload and headers are there as attributes; a message with embedded data is left out."""
     nango_server.add_connection("user-42", "github")
     nango_server.fail_next(400, body=ERROR)
 

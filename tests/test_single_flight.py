@@ -58,7 +58,7 @@ def start_callers(
 
 async def begun(server: Server, requests: int) -> None:
     """Wait until the tasks of the flights have asked."""
-    while server.requests < requests:  # noqa: ASYNC110  a few turns of the loop
+    while server.requests < requests:
         await asyncio.sleep(0)
 
 

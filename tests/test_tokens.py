@@ -56,9 +56,7 @@ def connection(credentials: Credentials) -> Connection:
         (SignatureCredentials(token="t", **LOGIN), "t"),
         (ApiKeyCredentials(api_key="k"), "k"),
         (
-            BillCredentials(
-                session_id="s", user_id="u", organization_id="o", dev_key="d", **LOGIN
-            ),
+            BillCredentials(session_id="s", user_id="u", organization_id="o", dev_key="d", **LOGIN),
             "s",
         ),
         (CustomCredentials(app=APP, user=USER), "the app's"),

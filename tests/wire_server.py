@@ -30,7 +30,10 @@ def answer(
 ) -> bytes:
     """Make an answer; `headers` have underscores for hyphens."""
     body = json.dumps(CONNECTION).encode() if body is None else body
-    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body) if length is None else length}"]
+    lines = [
+        f"HTTP/1.1 {status} Whatever",
+        f"Content-Length: {len(body) if length is None else length}",
+    ]
     if content_type is not None:
         lines.append(f"Content-Type: {content_type}")
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]

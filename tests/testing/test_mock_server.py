@@ -53,7 +53,7 @@ def get(server: MockNango, target: str = TARGET, *headers: str, version: str = "
 
 async def arrival(server: MockNango) -> None:
     """Wait until a request has reached the server."""
-    while not server.requests:  # noqa: ASYNC110  the server's thread sets no event of this loop
+    while not server.requests:
         await asyncio.sleep(0)
 
 

@@ -81,7 +81,7 @@ def narrowing(connection: Connection) -> str:
             return other.type
 
 
-def exhaustive(credentials: Credentials) -> str:  # noqa: C901, PLR0911, PLR0912
+def exhaustive(credentials: Credentials) -> str:
     match credentials:
         case OAuth2Credentials() | AppCredentials():
             return credentials.access_token
