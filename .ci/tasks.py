@@ -35,6 +35,11 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+try:
+    import fcntl
+except ImportError:  # Windows, where two tasks should not be started at once.
+    fcntl = None  # type: ignore[assignment]
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-dev.txt"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -127,18 +132,21 @@ def environment(name: str, *groups: str, pins: str = "") -> Path:
     recipe = [str(ROOT), sys.base_prefix, sys.version, requirements, pins, PYPROJECT["project"]]
     stamp = folder / "stamp.txt"
     made_for = hashlib.sha256(json.dumps(recipe).encode()).hexdigest() + "\n"
-    if stamp.exists() and stamp.read_text("utf-8") == made_for + packages(folder):
-        return folder
-
-    print(f"Setting up {folder}; this can take a minute.", flush=True)
-    run(sys.executable, "-m", "venv", "--clear", folder)
-    constraints = folder / "constraints.txt"
-    constraints.write_text(pins, "utf-8")
-    pip = (tool(folder, "python"), "-m", "pip", "install", "-qq")
-    run(*pip, "--constraint", constraints, *requirements, *group("build"))
-    # Without isolation, because the isolated build would fetch a hatchling of any version.
-    run(*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT)
-    stamp.write_text(made_for + packages(folder), "utf-8")
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock_file:
+        if fcntl is not None:
+            fcntl.flock(lock_file, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text("utf-8") == made_for + packages(folder):
+            return folder
+        print(f"Setting up {folder}; this can take a minute.", flush=True)
+        run(sys.executable, "-m", "venv", "--clear", folder)
+        constraints = folder / "constraints.txt"
+        constraints.write_text(pins, "utf-8")
+        pip = (tool(folder, "python"), "-m", "pip", "install", "-qq")
+        run(*pip, "--constraint", constraints, *requirements, *group("build"))
+        # Without isolation, because the isolated build would fetch a hatchling of any version.
+        run(*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT)
+        stamp.write_text(made_for + packages(folder), "utf-8")
     return folder
 
 

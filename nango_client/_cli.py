@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from nango_client._jsonlib import as_array, as_object
 from nango_client.exceptions import NangoError
 
 _MASK: Final = "********"
@@ -104,21 +105,20 @@ def mask(wire: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mask_field(name: str, value: Any) -> Any:
-    if name in _OPENED and isinstance(value, dict):
-        return mask(value)
-    if name in _OPENED and isinstance(value, list):
-        return [mask(item) for item in value]
+    if name in _OPENED and value:
+        opened = as_object(value)
+        return mask(opened) if opened is not None else [mask(item) for item in as_array(value)]
     return value if name in _SHOWN or not value else _MASK
 
 
-def _flatten(value: Any, name: str = "") -> list[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        return [
-            line
-            for key, item in value.items()
-            for line in _flatten(item, f"{name}.{key}" if name else key)
-        ]
-    return [(name, json.dumps(value) if isinstance(value, dict | list) else value)]
+def _flatten(wire: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Give a dotted name and a value for each field."""
+    for name, value in wire.items():
+        inner = as_object(value)
+        if inner:
+            yield from _flatten(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", json.dumps(value) if isinstance(value, dict | list) else value
 
 
 async def _mock(port: int) -> None:

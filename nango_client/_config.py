@@ -57,7 +57,7 @@ class TimeoutPolicy:
     attempt: float = attrs.field(default=30.0, validator=_number(zero=False))
     """For one request, from its start to the last byte of the answer."""
     total: float = attrs.field(default=60.0, validator=_number(zero=False))
-    """For a call: all attempts, and the waits between them."""
+    """For a call with all its attempts and the waits between them."""
 
 
 @final
@@ -79,7 +79,9 @@ class RetryPolicy:
     max_attempts: int = attrs.field(default=3, validator=_at_least_one)
     """Requests in all for one call; 1 turns retries off."""
     initial_delay: float = attrs.field(default=0.5, validator=_number(zero=True))
+    """The longest random wait before the first retry; it doubles with each."""
     max_delay: float = attrs.field(default=8.0, validator=_number(zero=True))
+    """The longest random wait before any retry."""
     max_retry_after: float = attrs.field(default=30.0, validator=_number(zero=True))
     """The longest wait asked by the server that is obeyed; a longer one raises at once."""
 

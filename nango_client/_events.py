@@ -30,6 +30,7 @@ class Event:
     kind: EventKind
     """``attempt`` ended, ``retry`` is going to wait; the others are outcomes of the cache."""
     method: str = "GET"
+    """The HTTP method."""
     route: str = "/connection/{connection_id}"
     """The path's template; ids are left out."""
     attempt: int | None = None

@@ -93,6 +93,7 @@ class AiohttpTransport:
             query_string=request.query,
             encoded=True,
         )
+        overrides: Any = self._overrides(session) if session is self._borrowed else {}
         failure: NangoError
         try:
             with deadlines.within(timeout):
@@ -100,7 +101,7 @@ class AiohttpTransport:
                     url,
                     allow_redirects=False,
                     timeout=self._limits,
-                    **(self._overrides(session) if session is self._borrowed else {}),
+                    **overrides,
                 ) as answer:
                     return Response(
                         status=answer.status,

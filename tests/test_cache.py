@@ -158,7 +158,7 @@ def test_an_answer_past_max_age_serves_a_caller_whose_fetch_failed(
 def test_after_a_failed_fetch_callers_get_the_stale_answer_at_once(
     cache: TokenCache, clock: ManualClock
 ) -> None:
-    """Past max_age one failed wait is enough; later tries come in the background, error_ttl apart."""
+    """Past max_age one failed wait is enough; later tries are due in the background only."""
     connection = put(cache)
     clock.advance(300.0)
     fail(cache)

@@ -107,14 +107,16 @@ def test_masking_opens_only_known_objects() -> None:
         "id": 1,
         "end_user": {"id": "eu-1", "email": "e@example.com", "organization": {"id": "org"}},
         "metadata": {"id": "canary"},
-        "credentials": {"type": "JWT", "privateKey": {"id": "canary"}, "raw": {}},
+        "credentials": {"type": "JWT", "privateKey": {"id": "canary"}, "raw": {}, "app": None},
+        "errors": [{"type": "auth", "log_id": "log-1", "text": "canary"}],
     }
 
     assert mask(wire) == {
         "id": 1,
         "end_user": {"id": "eu-1", "email": "********", "organization": {"id": "org"}},
         "metadata": "********",
-        "credentials": {"type": "JWT", "privateKey": "********", "raw": {}},
+        "credentials": {"type": "JWT", "privateKey": "********", "raw": {}, "app": None},
+        "errors": [{"type": "auth", "log_id": "log-1", "text": "********"}],
     }
 
 

@@ -405,7 +405,8 @@ def test_a_content_type_is_not_taken_literally() -> None:
 
 ODD_VALUES: list[Any] = [
     None, True, 0, -1, 1e300, 2**70, "", "None", "\x00", "é", "2026-11-24T00:00:00Z", [], [[]], {},
-    {"type": "APP"}, {"access_token": "t", "expires_at": "+275760-09-13T00:00:00Z"}, ["a"], "x" * 99,
+    {"type": "APP"}, {"access_token": "t", "expires_at": "+275760-09-13T00:00:00Z"}, ["a"],
+    "x" * 99,
 ]  # fmt: skip
 
 

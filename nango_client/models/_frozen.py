@@ -57,7 +57,9 @@ class FrozenList(list[Any]):
 
 
 EMPTY: Mapping[str, Any] = FrozenDict()
-_CONTAINERS = frozenset({dict, list})
+_CONTAINERS: frozenset[object] = frozenset({dict, list})
+# What `FrozenDict` itself refuses.
+_put: Any = dict.__setitem__
 
 
 def freeze(value: Any, levels: int = MAX_DEPTH) -> Any:
@@ -66,19 +68,20 @@ def freeze(value: Any, levels: int = MAX_DEPTH) -> Any:
     Raises:
         NestedTooDeepError: the value has more than `levels` levels of containers.
     """
-    if type(value) not in _CONTAINERS:
+    kind: object = value.__class__
+    if kind not in _CONTAINERS:
         return value
-    if not value and type(value) is dict:
+    if not value and kind is dict:
         return EMPTY
     if not levels:
         raise NestedTooDeepError
     # Most values are scalars: copying all and then replacing the containers is the fast way.
-    if type(value) is dict:
+    if kind is dict:
         frozen = FrozenDict(value)
         for key, item in value.items():
-            if type(item) in _CONTAINERS:
-                dict.__setitem__(frozen, key, freeze(item, levels - 1))
+            if item.__class__ in _CONTAINERS:
+                _put(frozen, key, freeze(item, levels - 1))
         return frozen
     return FrozenList(
-        [freeze(item, levels - 1) if type(item) in _CONTAINERS else item for item in value]
+        [freeze(item, levels - 1) if item.__class__ in _CONTAINERS else item for item in value]
     )

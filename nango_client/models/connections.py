@@ -84,5 +84,5 @@ class Connection(Model):
     updated_at: datetime
     last_fetched_at: datetime | None = None
     expires_at: datetime | None = field(default=Factory(_end_of_credentials, takes_self=True))
-    """When this answer ends (aware, UTC), or None: the earliest end of the main credentials and
-    of the tokens in ``connection_config`` that were alive when it came (WIRE.md, "200")."""
+    """The earliest end of the main credentials and of the tokens in ``connection_config`` that were
+    alive when the answer came (aware, UTC), or None."""
