@@ -59,7 +59,7 @@ class FrozenList(list[Any]):
 EMPTY: Mapping[str, Any] = FrozenDict()
 _CONTAINERS: frozenset[object] = frozenset({dict, list})
 # What `FrozenDict` itself refuses.
-_put: Any = dict.__setitem__
+_put = dict[str, Any].__setitem__
 
 
 def freeze(value: Any, levels: int = MAX_DEPTH) -> Any:
