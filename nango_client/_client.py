@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Final, NoReturn, Self, SupportsIndex, TypeVar, final
 
 import aiohttp
+from yarl import URL
 
 from nango_client._cache import CacheInfo, TokenCache
 from nango_client._clock import Clock, SystemClock
@@ -70,6 +71,9 @@ class NangoClient:
         allow_insecure_http: bool = False,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
+        # First, because the `repr` has to work when one of the checks below fails.
+        self._lifecycle = Lifecycle()
+        self._base_url: URL | None = None
         settings = read_settings(api_key, base_url, allow_insecure_http=allow_insecure_http)
         # A traceback with captured locals must not show the key, nor a password in the URL.
         del api_key, base_url
@@ -93,7 +97,6 @@ class NangoClient:
         retrier = Retrier(retry, reporter, time=clock.time)
         self._time = clock.time
         self._cache = TokenCache(cache, clock)
-        self._lifecycle = Lifecycle()
         self._lookup = Lookup(
             Requester(self._transport, timeout, retrier, reporter),
             self._cache,

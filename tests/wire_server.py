@@ -49,7 +49,7 @@ class WireServer:
     def __init__(self, *plays: bytes | Play, tls: ssl.SSLContext | None = None) -> None:
         self._plays = list(plays)
         self._tls = tls
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
         self.requests: list[bytes] = []
         """The heads of all requests, as they came."""
 
@@ -68,10 +68,13 @@ class WireServer:
         self._server.close()
         for writer in self._connections:
             writer.transport.abort()
-        await self._server.wait_closed()
+        tasks = [task for task in self._connections.values() if task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # A transport closes its socket in a callback of its own.
+        await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+        self._connections[writer] = asyncio.current_task()
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while not writer.is_closing():
                 self.requests.append(await reader.readuntil(b"\r\n\r\n"))
