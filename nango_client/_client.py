@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Final, NoReturn, Self, SupportsIndex, TypeVar, final
 
 import aiohttp
-from yarl import URL
 
 from nango_client._cache import CacheInfo, TokenCache
 from nango_client._clock import Clock, SystemClock
@@ -73,7 +72,7 @@ class NangoClient:
     ) -> None:
         # First, because the `repr` has to work when one of the checks below fails.
         self._lifecycle = Lifecycle()
-        self._base_url: URL | None = None
+        self._base_url = "not set up"
         settings = read_settings(api_key, base_url, allow_insecure_http=allow_insecure_http)
         # A traceback with captured locals must not show the key, nor a password in the URL.
         del api_key, base_url
@@ -91,7 +90,7 @@ class NangoClient:
         if on_event is not None and not callable(on_event):
             raise ConfigurationError("on_event must be callable")
 
-        self._base_url = settings.base_url
+        self._base_url = str(settings.base_url)
         reporter = Reporter(on_event)
         self._transport = AiohttpTransport(settings, timeout, clock, session)
         retrier = Retrier(retry, reporter, time=clock.time)

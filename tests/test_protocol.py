@@ -1,5 +1,7 @@
 """Requests and errors without I/O."""
 
+import asyncio
+import unicodedata
 from typing import Any
 from urllib.parse import unquote
 
@@ -7,10 +9,16 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from yarl import URL
+from wire_server import WireServer, answer
 
 import nango_client
-from nango_client import APIStatusError, InvalidArgumentError, RateLimitError
+from nango_client import (
+    APIStatusError,
+    InvalidArgumentError,
+    NangoClient,
+    NotFoundError,
+    RateLimitError,
+)
 from nango_client._protocol import Response, connection_request, error_for
 
 IDS = ("user-42", "github")
@@ -40,35 +48,52 @@ def test_an_id_is_one_segment_whatever_it_holds(connection_id: str) -> None:
     assert unquote(path.rpartition("/")[2]) == connection_id
 
 
-@settings(max_examples=10_000, deadline=None)
-@given(st.text(max_size=260))
-def test_no_id_reaches_another_route(connection_id: str) -> None:
-    """Each id becomes exactly one segment that decodes to it, or is refused."""
-    try:
-        request = connection_request(connection_id, "github")
-    except InvalidArgumentError:
-        assert (
-            connection_id in {"", ".", ".."}
-            or len(connection_id) > 255
-            or any(
-                ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000
-                for c in connection_id
-            )
-        )
-        return
-    url = URL.build(
-        scheme="http",
-        authority="h",
-        path=request.path,
-        query_string=request.query,
-        encoded=True,
-    )
+def test_no_id_reaches_another_route() -> None:
+    """10,000 ids: each is one segment at the server that decodes to it, or is refused here."""
+    ids: list[str] = []
 
-    assert url.raw_path == request.path
-    assert url.raw_path.startswith("/connection/")
-    assert "/" not in url.raw_path[len("/connection/") :]
-    assert unquote(url.raw_path[len("/connection/") :]) == connection_id
-    assert url.raw_query_string == "provider_config_key=github"
+    @settings(max_examples=10_000, deadline=None, database=None)
+    @given(st.text(max_size=260))
+    def collect(connection_id: str) -> None:
+        ids.append(connection_id)
+
+    collect()
+    sent: list[str] = []
+
+    async def ask(client: NangoClient, connection_id: str) -> None:
+        try:
+            await client.get_connection(connection_id, "github")
+        except NotFoundError:
+            sent.append(connection_id)
+        except InvalidArgumentError:
+            assert is_refused(connection_id)
+
+    async def main() -> list[bytes]:
+        async with WireServer(answer(404, b"{}")) as server:
+            async with NangoClient("key", base_url=server.url, cache=None) as client:
+                for connection_id in ids:
+                    await ask(client, connection_id)
+            return server.requests
+
+    lines = [request.split(b"\r\n", 1)[0].decode("ascii") for request in asyncio.run(main())]
+
+    assert len(ids) >= 10_000
+    assert len(sent) > 2_000
+    for connection_id, line in zip(sent, lines, strict=True):
+        path, query = line.removeprefix("GET ").removesuffix(" HTTP/1.1").split("?")
+        assert query == "provider_config_key=github"
+        start, segment = path[: len("/connection/")], path[len("/connection/") :]
+        assert start == "/connection/"
+        assert "/" not in segment
+        assert unquote(segment) == connection_id
+
+
+def is_refused(connection_id: str) -> bool:
+    return (
+        connection_id in {"", ".", ".."}
+        or len(connection_id) > 255
+        or any(unicodedata.category(character) in {"Cc", "Cs"} for character in connection_id)
+    )
 
 
 @pytest.mark.parametrize("name", ["connection_id", "provider_config_key"])
