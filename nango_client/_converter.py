@@ -8,7 +8,7 @@ not read, and `decode_connection` raises with nothing but that field's path in h
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, cast, get_args, get_origin
 
@@ -57,7 +57,7 @@ def decode_connection(response: Response) -> Connection:
     Raises:
         DecodeError: the answer is not JSON, or not what the API promises.
     """
-    media_type = _media_type(response.headers)
+    media_type = _media_type(response.headers.get("Content-Type"))
     if media_type is not None and not media_type.endswith(("/json", "+json")):
         raise DecodeError(
             f"expected JSON, but the answer (HTTP {response.status}) has the content type "
@@ -71,9 +71,10 @@ def decode_connection(response: Response) -> Connection:
     raise DecodeError(f"the answer's field {result!r} is not what the API promises", path=result)
 
 
-def _media_type(headers: Mapping[str, str]) -> str | None:
-    """Give the content type without parameters, None where there is none."""
-    value = headers.get("Content-Type")
+# All answers carry the same one.
+@lru_cache(maxsize=16)
+def _media_type(value: str | None) -> str | None:
+    """Give a ``Content-Type`` without its parameters, None where there is none."""
     if value is None:
         return None
     found = _MEDIA_TYPE.match(value)
@@ -90,8 +91,8 @@ def _try_decode(response: Response) -> Connection | str | None:
         return None
     try:
         connection: Connection = _converter().structure(document, Connection)
-        now = server_time(response.headers, response.received_at)
-        return _with_secondary_ends(connection, now)
+        ends = list(_token_ends(connection.connection_config))
+        return _with_secondary_ends(connection, ends, response) if ends else connection
     except Exception:  # noqa: BLE001  whatever a hook stumbles on is named by the second pass
         return _path_of_fault(document)
 
@@ -138,6 +139,8 @@ def _converter(*, detailed: bool = False) -> Converter:
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, object], _json_object)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, str], _tags)
     converter.register_structure_hook_factory(_is_optional, _make_optional_hook)
+    if not detailed:
+        converter.register_structure_hook_factory(_is_tuple, _make_tuple_hook)
     converter.register_structure_hook_factory(attrs.has, _make_model_hook)
     converter.register_structure_hook_factory(
         lambda kind: kind == Credentials, _make_credentials_hook
@@ -167,11 +170,13 @@ def _json_object(value: object, _: object) -> Mapping[str, object]:
 
 
 def _tags(value: object, _: object) -> Mapping[str, object]:
-    tags = _json_object(value, _)
+    tags = as_object(value)
+    if not tags:
+        return _json_object(value, _)
     for tag in tags.values():
         if type(tag) is not str:
             raise TypeError
-    return tags
+    return FrozenDict(tags)
 
 
 def _is_optional(kind: Any) -> bool:
@@ -183,6 +188,17 @@ def _make_optional_hook(kind: Any, converter: Converter) -> _Hook:
     (inner,) = (part for part in get_args(kind) if part is not NoneType)
     structure = converter.get_structure_hook(inner)
     return lambda value, _: None if value is None else structure(value, inner)
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _make_tuple_hook(kind: Any, converter: Converter) -> _Hook:
+    """Resolve the hook of the items once, as for optionals."""
+    inner = get_args(kind)[0]
+    structure = converter.get_structure_hook(inner)
+    return lambda value, _: tuple([structure(item, inner) for item in value])
 
 
 def _make_model_hook(cls: type[Any], converter: Converter) -> _Hook:
@@ -245,16 +261,16 @@ def _readable_end(value: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def _with_secondary_ends(connection: Connection, now: float) -> Connection:
+def _with_secondary_ends(
+    connection: Connection, ends: list[datetime], response: Response
+) -> Connection:
     """Let the answer end with the first token in it that was alive when it came.
 
     Tokens in ``connection_config`` that were past already do not count: Nango does not renew all of
     them, and they would make the answer uncacheable for ever (WIRE.md, "200").
     """
-    if not connection.connection_config:
-        return connection
-    moment = datetime.fromtimestamp(now, UTC)
-    ends = [end for end in _token_ends(connection.connection_config) if end > moment]
+    now = datetime.fromtimestamp(server_time(response.headers, response.received_at), UTC)
+    ends = [end for end in ends if end > now]
     if connection.expires_at is not None:
         ends.append(connection.expires_at)
     end = min(ends, default=None)
