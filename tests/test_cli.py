@@ -174,11 +174,24 @@ def test_a_taken_port_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None
     assert error.count("\n") == 1
 
 
+# A suite that runs in the background of a shell passes on that Ctrl-C is to be ignored.
+MOCK = """
+import signal, sys
+from nango_client._cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(["mock", "--port", "0"]))
+"""
+
+
 def test_mock_serves_until_ctrl_c() -> None:
-    """`python -m nango_client mock` prints URL and key, serves other processes, ends quietly."""
-    command = [sys.executable, "-m", "nango_client", "mock", "--port", "0"]
+    """`nango-client mock` prints URL and key, serves other processes, ends quietly."""
+    command = [sys.executable, "-c", MOCK]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_environment(),
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -192,7 +205,10 @@ def test_mock_serves_until_ctrl_c() -> None:
         with urllib.request.urlopen(request, timeout=10) as answer:
             body = json.load(answer)
         process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=10)
+        try:
+            code = process.wait(timeout=10)
+        finally:
+            process.kill()
         errors = process.stderr.read()
 
     assert body["connection_id"] == "user-42"

@@ -150,6 +150,18 @@ async def test_requests_share_a_connection() -> None:
     assert len(ports) == 1
 
 
+async def test_cookies_are_not_kept() -> None:
+    """What a proxy sets does not come back; asked by name, as no jar keeps those of addresses."""
+    async with WireServer(answer(Set_Cookie="a=b")) as server:
+        transport = transport_to(f"http://localhost:{server.port}")
+        await transport.send(REQUEST, 5.0)
+        await transport.send(REQUEST, 5.0)
+        await transport.close()
+
+    assert len(server.requests) == 2
+    assert not any(b"cookie" in head.lower() for head in server.requests)
+
+
 async def test_an_answer_is_given_whatever_its_status() -> None:
     """Status, headers without regard to case, and the whole body."""
     async with WireServer(answer(418, b'{"a": 1}', X_Request_Id="abc")) as server:

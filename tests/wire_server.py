@@ -65,6 +65,9 @@ class WireServer:
         _value: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
+        # What was accepted a moment ago is a connection, and known to `_serve`, some turns later.
+        for _turn in range(10):
+            await asyncio.sleep(0)
         self._server.close()
         for writer in self._connections:
             writer.transport.abort()
