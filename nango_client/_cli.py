@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"nango-client: {error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt:
-        return 0 if options.command == "mock" else 130
+        return 130
     return 1
 
 
@@ -125,6 +126,10 @@ async def _mock(port: int) -> None:
     from nango_client._clock import SystemClock
     from nango_client.testing import MockNango
 
+    stop = asyncio.Event()
+    # Also where a shell started us with Ctrl-C ignored, and whichever thread the signal reaches.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with MockNango(port=port, clock=SystemClock()) as server:
         server.add_connection("user-42", "github")
         server.add_connection("user-42", "algolia", "API_KEY")
@@ -135,4 +140,4 @@ async def _mock(port: int) -> None:
             "Connections: user-42 github, user-42 algolia, user-42 ashby. Ctrl-C ends the server."
         )
         sys.stdout.flush()
-        await asyncio.Event().wait()
+        await stop.wait()

@@ -174,18 +174,10 @@ def test_a_taken_port_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None
     assert error.count("\n") == 1
 
 
-# A suite that runs in the background of a shell passes on that Ctrl-C is to be ignored.
-MOCK = """
-import signal, sys
-from nango_client._cli import main
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(main(["mock", "--port", "0"]))
-"""
-
-
-def test_mock_serves_until_ctrl_c() -> None:
-    """`nango-client mock` prints URL and key, serves other processes, ends quietly."""
-    command = [sys.executable, "-c", MOCK]
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_mock_serves_until_it_is_told_to_end(end: signal.Signals) -> None:
+    """`mock` prints URL and key, serves other processes, and ends quietly."""
+    command = [sys.executable, "-m", "nango_client", "mock", "--port", "0"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -204,7 +196,7 @@ def test_mock_serves_until_ctrl_c() -> None:
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             body = json.load(answer)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         try:
             code = process.wait(timeout=10)
         finally:
