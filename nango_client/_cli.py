@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -128,8 +129,9 @@ async def _mock(port: int) -> None:
 
     stop = asyncio.Event()
     # Also where a shell started us with Ctrl-C ignored, and whichever thread the signal reaches.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with MockNango(port=port, clock=SystemClock()) as server:
         server.add_connection("user-42", "github")
         server.add_connection("user-42", "algolia", "API_KEY")
