@@ -82,6 +82,10 @@ class HttpThread:
             return
         self._started.set_result(server.sockets[0].getsockname()[1])
         await self._stopping.wait()
+        # What was accepted a moment ago begins to converse some turns of the loop later; closed
+        # before that, it would be left open.
+        for _ in range(10):
+            await asyncio.sleep(0)
         server.close()
         conversations = [task for task in self._conversations if task]
         for task in conversations:
