@@ -77,11 +77,11 @@ class Ticket:
     __slots__ = ("forced", "is_void", "key", "monotonic", "wall")
 
     def __init__(self, key: Key, wall: float, monotonic: float, *, forced: bool) -> None:
-        self.key = key
-        self.wall = wall
-        self.monotonic = monotonic
-        self.forced = forced
-        self.is_void = False
+        self.key: Key = key
+        self.wall: float = wall
+        self.monotonic: float = monotonic
+        self.forced: bool = forced
+        self.is_void: bool = False
 
 
 class _Entry:
@@ -128,9 +128,13 @@ class TokenCache:
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._failures: OrderedDict[Key, _Failure] = OrderedDict()
         self._tickets: dict[tuple[str, str], set[Ticket]] = {}
-        self.hits = self.misses = self.coalesced = 0
-        self.refreshes = self.stale_served = self.evictions = 0
-        self.fresh: Final = self._make_fresh()
+        self.hits: int = 0
+        self.misses: int = 0
+        self.coalesced: int = 0
+        self.refreshes: int = 0
+        self.stale_served: int = 0
+        self.evictions: int = 0
+        self.fresh: Final[Callable[[Key], Connection | None]] = self._make_fresh()
 
     def _make_fresh(self) -> Callable[[Key], Connection | None]:
         """Make the fast way of nearly all calls.

@@ -94,7 +94,7 @@ class Retrier:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self.budget = RetryBudget()
+        self.budget: RetryBudget = RetryBudget()
         self._policy = policy
         self._reporter = reporter
         self._time = time
