@@ -32,5 +32,5 @@ class SystemClock:
 
     # The C functions themselves: a cache hit reads both clocks, and a Python frame around each
     # would cost as much as the look-up.
-    time = staticmethod(_time.time)
-    monotonic = staticmethod(_time.monotonic)
+    time: "staticmethod[[], float]" = staticmethod(_time.time)
+    monotonic: "staticmethod[[], float]" = staticmethod(_time.monotonic)

@@ -154,7 +154,7 @@ class TransportError(NangoError):
     def __init__(self, text: str, *, may_have_run: bool = True, retryable: bool = True) -> None:
         super().__init__(text)
         self.may_have_run = may_have_run
-        self.retryable = retryable
+        self.retryable: bool = retryable
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
@@ -269,7 +269,7 @@ class APIStatusError(NangoError):
         self.retry_after = retry_after
         self.headers = headers
         if status == 408:  # noqa: PLR2004  a timeout that the server reports
-            self.retryable = True
+            self.retryable: bool = True
 
 
 class BadRequestError(APIStatusError):

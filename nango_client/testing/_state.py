@@ -73,7 +73,7 @@ class NangoState:
         scopes: Iterable[str] | None = None,
         clock: "Clock | None" = None,
     ) -> None:
-        self.clock = clock if isinstance(clock, FakeClock) else FakeClock(over=clock)
+        self.clock: FakeClock = clock if isinstance(clock, FakeClock) else FakeClock(over=clock)
         """What the server reads the time from, and the clients that it makes."""
         self.requests: list[RecordedRequest] = []
         """All requests that came, oldest first; clear it as you like."""
@@ -89,7 +89,7 @@ class NangoState:
         self._rate_limit = RateLimit(rate_limit)
         self._delays = Script()
         self._outcomes = Script()
-        self.api_key = self.add_key(scopes)
+        self.api_key: str = self.add_key(scopes)
         """A key for this server; another server refuses it."""
 
     def add_key(self, scopes: Iterable[str] | None = None) -> str:
