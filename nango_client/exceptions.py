@@ -148,13 +148,13 @@ class TransportError(NangoError):
         ConnectionFailedError True
     """
 
-    retryable = True
+    retryable: bool = True
     may_have_run: bool = True
 
     def __init__(self, text: str, *, may_have_run: bool = True, retryable: bool = True) -> None:
         super().__init__(text)
         self.may_have_run = may_have_run
-        self.retryable: bool = retryable
+        self.retryable = retryable
 
 
 class ConnectionFailedError(TransportError, ConnectionError):
@@ -380,7 +380,7 @@ class RefreshBackoffError(InvalidCredentialsError):
         30.0 True
     """
 
-    retryable = True
+    retryable: bool = True
 
 
 class ReconnectRequiredError(InvalidCredentialsError):
@@ -412,7 +412,7 @@ class RateLimitError(APIStatusError):
         40.0 None
     """
 
-    retryable = True
+    retryable: bool = True
     reset_at: datetime | None = None
 
 
@@ -428,7 +428,7 @@ class ServerError(APIStatusError):
         503 True
     """
 
-    retryable = True
+    retryable: bool = True
 
 
 __all__ = [
