@@ -1,0 +1,176 @@
+"""A cache hit, against a coroutine that looks up a tuple key in a dict and compares one clock."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from report import Table, rows
+from wire import API_KEY, INTEGRATION, body, connection_id
+
+from nango_client import CachePolicy, NangoClient
+from nango_client._converter import decode_connection
+from nango_client._protocol import Response
+
+BARE = "bare coroutine: dict and one clock (the limit)"
+OURS = "nango_client"
+Get = Callable[[str, str], Awaitable[object]]
+
+
+def _bare(names: list[str], value: object) -> Get:
+    cache = {(name, INTEGRATION): (value, time.monotonic() + 3600) for name in names}
+    clock = time.monotonic
+
+    async def get(connection: str, integration: str) -> object:
+        value, end = cache[connection, integration]
+        if clock() < end:
+            return value
+        raise LookupError
+
+    return get
+
+
+def _ours(names: list[str], value: object) -> Get:
+    client = NangoClient(
+        API_KEY,
+        base_url="http://127.0.0.1:9",
+        cache=CachePolicy(max_age=7200, max_entries=len(names)),
+    )
+    cache = client._cache
+    for name in names:
+        ticket = cache.begin((name, INTEGRATION, False, False), forced=False)
+        cache.store(ticket, value, time.time())  # type: ignore[arg-type]
+        cache.finish(ticket)
+    return client.get_connection
+
+
+async def _async_lru(names: list[str], value: object) -> Get:
+    from async_lru import alru_cache
+
+    @alru_cache(maxsize=len(names), ttl=3600)
+    async def get(connection: str, integration: str) -> object:
+        return value
+
+    for name in names:
+        await get(name, INTEGRATION)
+    return get
+
+
+async def _cachetools(names: list[str], value: object) -> Get:
+    from cachetools import TTLCache
+
+    cache: TTLCache[tuple[str, str], object] = TTLCache(len(names), 3600)
+    for name in names:
+        cache[name, INTEGRATION] = value
+
+    async def get(connection: str, integration: str) -> object:
+        return cache[connection, integration]
+
+    return get
+
+
+async def _aiocache(names: list[str], value: object) -> Get:
+    from aiocache import SimpleMemoryCache, cached
+
+    @cached(ttl=3600, cache=SimpleMemoryCache)
+    async def get(connection: str, integration: str) -> object:
+        return value
+
+    for name in names[:1000]:
+        await get(name, INTEGRATION)
+    return get
+
+
+async def _cashews(names: list[str], value: object) -> Get:
+    from cashews import Cache
+
+    cache = Cache()
+    cache.setup("mem://", size=max(len(names), 2))
+
+    @cache(ttl="1h", key="{connection}:{integration}")
+    async def get(connection: str, integration: str) -> object:
+        return value
+
+    for name in names[:1000]:
+        await get(name, INTEGRATION)
+    return get
+
+
+class _Credential:
+    """As azure-core's bearer token policy: look, compare two times, renew under a lock."""
+
+    def __init__(self, value: object) -> None:
+        self._value, self._end, self._lock = value, time.time() + 3600, asyncio.Lock()
+
+    def _must_renew(self) -> bool:
+        now = time.time()
+        return self._value is None or self._end - now < 300
+
+    async def get(self, *_scopes: str) -> object:
+        if self._must_renew():
+            async with self._lock:
+                raise LookupError
+        return self._value
+
+
+async def _azure(names: list[str], value: object) -> Get:
+    credentials = {(name, INTEGRATION): _Credential(value) for name in names}
+
+    async def get(connection: str, integration: str) -> object:
+        return await credentials[connection, integration].get("scope")
+
+    return get
+
+
+# Those that would need minutes or gigabytes to be filled take part with few entries only.
+OTHERS = {
+    "async_lru": (_async_lru, 1000),
+    "cachetools.TTLCache": (_cachetools, 1_000_000),
+    "aiocache": (_aiocache, 1000),
+    "cashews": (_cashews, 1000),
+    "the azure-core pattern": (_azure, 1000),
+}
+
+
+def run(*, quick: bool) -> list[Table]:
+    return asyncio.run(_run(quick=quick))
+
+
+async def _run(*, quick: bool) -> list[Table]:
+    value = decode_connection(
+        Response(status=200, headers={}, body=body(), received_at=time.time())
+    )
+    tables = []
+    for entries in (1, 1000) if quick else (1, 1000, 1_000_000):
+        names = [connection_id(number) for number in range(entries)]
+        gets: dict[str, Get] = {BARE: _bare(names, value), OURS: _ours(names, value)}
+        skipped = []
+        for label, (make, limit) in OTHERS.items():
+            if entries > limit:
+                continue
+            try:
+                gets[label] = await make(names, value)
+            except ImportError:
+                skipped.append(label)
+        # Strings of their own: callers do not pass the objects that the cache holds. Spread over
+        # the whole cache, so that a large one has to be fetched from memory.
+        asked = [connection_id(i * 7919 % entries) for i in range(100 if quick else 10_000)]
+        found = []
+        measured = []
+        for _ in range(1 if quick else 31):
+            once = {}
+            for label in sorted(gets, key=lambda _: time.perf_counter_ns() % 7):
+                once[label] = await _time(gets[label], asked)
+            measured.append(once)
+        found = rows(measured, list(gets), BARE, {OURS: 2.0})
+        title = f"Cache hit, {entries:,} " + ("entry" if entries == 1 else "entries")
+        tables.append(Table(title, "µs", "", found, skipped))
+        del gets
+    return tables
+
+
+async def _time(get: Get, asked: list[str]) -> float:
+    integration = INTEGRATION
+    began = time.process_time()
+    for name in asked:
+        await get(name, integration)
+    return (time.process_time() - began) / len(asked) * 1e6
