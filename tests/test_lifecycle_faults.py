@@ -386,19 +386,6 @@ def test_middlewares_of_a_borrowed_session_still_run(server: MockNango) -> None:
     assert seen == ["GET"]
 
 
-def test_cookies_are_not_kept() -> None:
-    """A cookie that a proxy sets does not come back."""
-
-    async def main() -> list[bytes]:
-        async with WireServer(answer(Set_Cookie="a=b")) as server:
-            async with NangoClient("key", base_url=server.url, cache=None) as client:
-                await client.get_connection(*IDS)
-                await client.get_connection(*IDS)
-            return server.requests
-
-    assert not any(b"cookie" in request.lower() for request in asyncio.run(main()))
-
-
 def test_a_client_is_neither_pickled_nor_copied() -> None:
     """It holds a key and connections."""
     with pytest.raises(TypeError, match="cannot be copied or pickled"):
