@@ -52,6 +52,9 @@ ENVIRON = {
     if not name.startswith(("COVERAGE_", "NANGO_", "PYTEST_", "PYTHON", "VIRTUAL_ENV"))
 } | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore", "PIP_USER": "0"}
 
+# Half of the suite's time is spent waiting or in processes of its own.
+IN_PARALLEL = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+
 LIST_PACKAGES = """
 from importlib.metadata import distributions
 print(*sorted(f"{d.name}=={d.version}" for d in distributions()), sep="\\n")
@@ -195,7 +198,7 @@ def test(*arguments: str) -> None:
     coverage = (python, "-m", "coverage")
     run(*coverage, "erase", COVERAGE_FILE=data)
     # The package's own pytest plugin is loaded early, so coverage has to start before pytest.
-    run(*coverage, "run", "-m", "pytest", COVERAGE_FILE=data)
+    run(*coverage, "run", "-m", "pytest", *IN_PARALLEL, COVERAGE_FILE=data)
     run(*coverage, "combine", "--quiet", COVERAGE_FILE=data)
     run(*coverage, "report", COVERAGE_FILE=data)
 
@@ -273,7 +276,7 @@ def lowest() -> None:
     for requirement in DEPENDENCIES + [entry for extra in extras for entry in extra]:
         name, bound = re.findall(r"^([\w-]+)>=([\w.]+)", requirement)[0]
         pins = re.sub(rf"^{name}==\S+", f"{name}=={bound}", pins, flags=re.MULTILINE)
-    run(tool(environment("lowest", "test", pins=pins), "python"), "-m", "pytest")
+    run(tool(environment("lowest", "test", pins=pins), "python"), "-m", "pytest", *IN_PARALLEL)
 
 
 def bench(*arguments: str) -> None:

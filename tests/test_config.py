@@ -134,7 +134,7 @@ def test_a_bad_key_of_the_environment_is_refused_without_being_shown(
         {"clock": object()},
         {"on_event": 1},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_the_key_does_not_show_where_another_setting_is_refused(options: dict[str, Any]) -> None:
     """A good key beside a bad setting stays out of message, repr and captured locals."""
