@@ -1,4 +1,4 @@
-"""From the wire's JSON to models, and back. The only file that touches cattrs.
+"""From the wire's JSON to models, and back, with cattrs.
 
 Nothing that holds a body may be a local variable of a frame that raises: tracebacks with captured
 locals end up in logs and error trackers. So `_try_decode` does the work and returns what it could
@@ -6,10 +6,9 @@ not read, and `decode_connection` raises with nothing but that field's path in h
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from types import NoneType, UnionType
 from typing import Any, Literal, cast, get_args, get_origin
 
 import attrs
@@ -20,6 +19,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from nango_client._headers import server_time
 from nango_client._jsonlib import as_object, loads
 from nango_client._protocol import Response
+from nango_client._structure import Hook, make_model_hook
 from nango_client._timestamps import format_timestamp, parse_timestamp
 from nango_client.exceptions import DecodeError
 from nango_client.models import (
@@ -90,7 +90,7 @@ def _try_decode(response: Response) -> Connection | str | None:
     if document is None:
         return None
     try:
-        connection: Connection = _converter().structure(document, Connection)
+        connection: Connection = _structure_hook()(document, Connection)
         ends = list(_token_ends(connection.connection_config))
         return _with_secondary_ends(connection, ends, response) if ends else connection
     except Exception:  # noqa: BLE001  whatever a hook stumbles on is named by the second pass
@@ -101,7 +101,7 @@ def _path_of_fault(document: dict[str, Any]) -> str:
     """Decode again, with cattrs noting where it is: that costs too much for the first pass."""
     path: list[str] = []
     try:
-        _converter(detailed=True).structure(document, Connection)
+        _structure_hook(detailed=True)(document, Connection)
     except Exception as fault:  # noqa: BLE001
         path = _path(fault)
     return ".".join(path)
@@ -129,29 +129,27 @@ class _FieldError(ValueError):
 
 
 @cache
-def _converter(*, detailed: bool = False) -> Converter:
-    """Build the converter on first use: its hooks cost time that an import should not."""
+def _structure_hook(*, detailed: bool = False) -> Hook:
+    """Give the hook for a whole answer; made on first use, as an import should be quick."""
     converter = Converter(detailed_validation=detailed)
     # cattrs would turn null into the string 'None' and true into 1: take the exact type only.
     for primitive in (str, int):
         converter.register_structure_hook(primitive, _exactly(primitive))
-    converter.register_structure_hook(datetime, lambda value, _: parse_timestamp(value))
+    converter.register_structure_hook(datetime, parse_timestamp)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, object], _json_object)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, str], _tags)
-    converter.register_structure_hook_factory(_is_optional, _make_optional_hook)
-    if not detailed:
+    if detailed:
+        converter.register_structure_hook_factory(attrs.has, _make_detailed_model_hook)
+    else:
+        converter.register_structure_hook_factory(attrs.has, _make_quick_model_hook)
         converter.register_structure_hook_factory(_is_tuple, _make_tuple_hook)
-    converter.register_structure_hook_factory(attrs.has, _make_model_hook)
     converter.register_structure_hook_factory(
         lambda kind: kind == Credentials, _make_credentials_hook
     )
-    return converter
+    return converter.get_structure_hook(Connection)
 
 
-_Hook = Callable[[Any, Any], Any]
-
-
-def _exactly(primitive: type) -> _Hook:
+def _exactly(primitive: type) -> Hook:
     def hook(value: object, _: object) -> object:
         if type(value) is not primitive:
             raise TypeError
@@ -179,57 +177,56 @@ def _tags(value: object, _: object) -> Mapping[str, object]:
     return FrozenDict(tags)
 
 
-def _is_optional(kind: Any) -> bool:
-    return get_origin(kind) is UnionType and NoneType in get_args(kind) and len(get_args(kind)) == 2  # noqa: PLR2004
-
-
-def _make_optional_hook(kind: Any, converter: Converter) -> _Hook:
-    """Resolve the inner hook once; cattrs itself looks it up on every call."""
-    (inner,) = (part for part in get_args(kind) if part is not NoneType)
-    structure = converter.get_structure_hook(inner)
-    return lambda value, _: None if value is None else structure(value, inner)
-
-
 def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
 
-def _make_tuple_hook(kind: Any, converter: Converter) -> _Hook:
-    """Resolve the hook of the items once, as for optionals."""
+def _make_tuple_hook(kind: Any, converter: Converter) -> Hook:
+    """Resolve the hook of the items once; cattrs itself looks it up on every call."""
     inner = get_args(kind)[0]
     structure = converter.get_structure_hook(inner)
     return lambda value, _: tuple([structure(item, inner) for item in value])
 
 
-def _make_model_hook(cls: type[Any], converter: Converter) -> _Hook:
+def _make_quick_model_hook(cls: type[Any], converter: Converter) -> Hook:
+    return _with_extra(cls, make_model_hook(cls, converter, _WIRE_NAMES))
+
+
+def _make_detailed_model_hook(cls: type[Any], converter: Converter) -> Hook:
     overrides: dict[str, Any] = {
-        field.name: override(rename=_WIRE_NAMES[field.name])
-        for field in attrs.fields(cls)
-        if field.name in _WIRE_NAMES
+        name: override(rename=_WIRE_NAMES[name]) for name in _names(cls) & _WIRE_NAMES.keys()
     }
     if cls is Connection:
         # Not a field of the wire; the model derives it.
         overrides["expires_at"] = override(omit=True)
-    structure = make_dict_structure_fn(cls, converter, **overrides)
+    return _with_extra(cls, make_dict_structure_fn(cls, converter, **overrides))
+
+
+def _with_extra(cls: type[Any], hook: Hook) -> Hook:
+    """Let a hook collect what is no field of its own, for the kinds that keep that."""
     if cls not in _WITH_EXTRA:
-        return structure
-    known = {field.name for field in attrs.fields(cls)} - {"extra"}
+        return hook
+    known = _names(cls) - {"extra"}
 
     def with_extra(value: dict[str, Any], kind: Any) -> Any:
         extra = {key: item for key, item in value.items() if key not in known}
-        return structure({**value, "extra": extra}, kind)
+        return hook({**value, "extra": extra}, kind)
 
     return with_extra
 
 
-def _make_credentials_hook(_: object, converter: Converter) -> _Hook:
+def _names(cls: type[Any]) -> set[str]:
+    return {field.name for field in attrs.fields(cls)}
+
+
+def _make_credentials_hook(_: object, converter: Converter) -> Hook:
     kinds = {
         tag: cls
         for cls in get_args(Credentials)
         if get_origin(tags := attrs.fields(cls).type.type) is Literal
         for tag in get_args(tags)
     }
-    hooks: dict[str, _Hook] = {}
+    hooks: dict[str, Hook] = {}
 
     def structure(value: object, _: object) -> Any:
         wire = as_object(value)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -11,16 +11,16 @@ EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _EXPANDED_YEAR = re.compile(r"([+-]?)[0-9]{5,9}-[0-9]{2}-[0-9]{2}T")
 
 
-def parse_timestamp(value: object) -> datetime:
+def parse_timestamp(value: Any, _kind: object = None) -> datetime:
     """Give the aware UTC datetime that `value` names; years that Python does not know clamp.
 
     Raises:
         ValueError: it is not a timestamp, or one without an offset. Its text is never quoted.
     """
-    if type(value) is not str:
-        raise ValueError("not a string")
     try:
         moment = datetime.fromisoformat(value)
+    except TypeError:
+        raise ValueError("not a string") from None
     except ValueError:
         expanded = _EXPANDED_YEAR.match(value)
         if expanded is None:

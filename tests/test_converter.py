@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
+import nango_client
 from nango_client import (
     AppCredentials,
     Connection,
@@ -21,7 +22,7 @@ from nango_client import (
     TwoStepCredentials,
     UnknownCredentials,
 )
-from nango_client._converter import decode_connection, encode
+from nango_client._converter import _structure_hook, decode_connection, encode
 from nango_client._protocol import Response, connection_request, error_for
 
 CAPTURES = {
@@ -410,19 +411,24 @@ ODD_VALUES: list[Any] = [
 ]  # fmt: skip
 
 
+def mutated(seeded: random.Random) -> Any:
+    """Give a captured answer with a field replaced, added or dropped."""
+    body = json.loads(json.dumps(seeded.choice(list(SUCCESSES.values()))["response"]["body"]))
+    target = seeded.choice([body, body["credentials"], body["connection_config"]])
+    key = seeded.choice([*target, "type", "expires_at", "raw", "userCredentials"])
+    if seeded.random() < 0.8:
+        target[key] = seeded.choice(ODD_VALUES)
+    else:
+        target.pop(key, None)
+    return body
+
+
 def test_no_mutation_of_a_payload_escapes_the_error_tree() -> None:
     """5,000 payloads with fields replaced, dropped, added or cut: a Connection or a DecodeError."""
     seeded = random.Random(42)  # noqa: S311
     outcomes = set()
     for _ in range(5_000):
-        body = json.loads(json.dumps(seeded.choice(list(SUCCESSES.values()))["response"]["body"]))
-        target = seeded.choice([body, body["credentials"], body["connection_config"]])
-        key = seeded.choice([*target, "type", "expires_at", "raw", "userCredentials"])
-        if seeded.random() < 0.8:
-            target[key] = seeded.choice(ODD_VALUES)
-        else:
-            target.pop(key, None)
-        encoded = json.dumps(body).encode()
+        encoded = json.dumps(mutated(seeded)).encode()
         if seeded.random() < 0.1:
             encoded = encoded[: seeded.randrange(len(encoded))]
         try:
@@ -431,3 +437,39 @@ def test_no_mutation_of_a_payload_escapes_the_error_tree() -> None:
             outcomes.add(type(error))
 
     assert outcomes == {Connection, DecodeError}
+
+
+def test_the_quick_pass_and_the_detailed_one_agree() -> None:
+    """What one refuses the other refuses, and what both take is equal."""
+    seeded = random.Random(42)  # noqa: S311
+    taken = refused = 0
+    for _ in range(2_000):
+        document = mutated(seeded)
+        try:
+            quick = _structure_hook()(document, Connection)
+        except Exception:  # noqa: BLE001  any kind counts as a refusal
+            refused += 1
+            with pytest.raises(Exception):  # noqa: B017, PT011
+                _structure_hook(detailed=True)(document, Connection)
+        else:
+            taken += 1
+            assert _structure_hook(detailed=True)(document, Connection) == quick
+
+    assert taken > 500
+    assert refused > 500
+
+
+@pytest.mark.parametrize("name", SUCCESSES)
+def test_decoded_models_are_frozen_instances_of_their_classes(name: str) -> None:
+    """A decoded model is like one that was constructed: same class, and nobody can change it."""
+    connection = decode_connection(response(SUCCESSES[name]["response"]["body"]))
+
+    for model in (connection, connection.credentials, connection.end_user):
+        if model is None:
+            continue
+        assert type(model).__module__ == "nango_client"
+        assert getattr(nango_client, type(model).__name__) is type(model)
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            model.id = 2  # type: ignore[misc, union-attr]
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            del model.type  # type: ignore[misc, union-attr]

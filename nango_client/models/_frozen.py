@@ -8,13 +8,6 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-MAX_DEPTH = 100
-
-
-class NestedTooDeepError(ValueError):
-    """The JSON value has more than `MAX_DEPTH` levels."""
-
-
 def _refuse(self: object, *_args: Any, **_kwargs: Any) -> Any:  # noqa: ARG001
     text = "this value is shared and read-only: change a copy.deepcopy() of it"
     raise TypeError(text)
@@ -62,26 +55,20 @@ _CONTAINERS: frozenset[object] = frozenset({dict, list})
 _put = dict[str, Any].__setitem__
 
 
-def freeze(value: Any, levels: int = MAX_DEPTH) -> Any:
-    """Give a read-only twin of a parsed JSON value.
-
-    Raises:
-        NestedTooDeepError: the value has more than `levels` levels of containers.
-    """
+def freeze(value: Any) -> Any:
+    """Give a read-only twin of a parsed JSON value; the parser bounds its depth."""
     kind: object = value.__class__
     if kind not in _CONTAINERS:
         return value
-    if not value and kind is dict:
-        return EMPTY
-    if not levels:
-        raise NestedTooDeepError
     # Most values are scalars: copying all and then replacing the containers is the fast way.
     if kind is dict:
+        if not value:
+            return EMPTY
         frozen = FrozenDict(value)
         for key, item in value.items():
             if item.__class__ in _CONTAINERS:
-                _put(frozen, key, freeze(item, levels - 1))
+                _put(frozen, key, freeze(item))
         return frozen
     return FrozenList(
-        [freeze(item, levels - 1) if item.__class__ in _CONTAINERS else item for item in value]
+        [freeze(item) if item.__class__ in _CONTAINERS else item for item in value]
     )
