@@ -27,6 +27,8 @@ from nango_client.models import Connection
 
 # Everything that changes the answer: both ids, with refresh token, with a new GitHub app token.
 Key = tuple[str, str, bool, bool]
+# The two ids of a connection.
+Pair = tuple[str, str]
 
 # The soft line comes at the latest at this part of `max_age`.
 _SOFT_PART: Final = 0.8
@@ -123,11 +125,14 @@ class TokenCache:
     def __init__(self, policy: CachePolicy | None, clock: Clock) -> None:
         """Make an empty one; with `policy` None it stays empty."""
         self._policy = policy
+        # Sums that most entries share, one object each.
+        self._soft_age = 0.0 if policy is None else _SOFT_PART * policy.max_age
+        self._dead_age = 0.0 if policy is None else policy.max_age + policy.stale_if_error
         self._time = clock.time
         self._monotonic = clock.monotonic
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
         self._failures: OrderedDict[Key, _Failure] = OrderedDict()
-        self._tickets: dict[tuple[str, str], set[Ticket]] = {}
+        self._tickets: dict[Pair, set[Ticket]] = {}
         self.hits: int = 0
         self.misses: int = 0
         self.coalesced: int = 0
@@ -221,7 +226,7 @@ class TokenCache:
         if not tickets:
             del self._tickets[pair]
 
-    def store(self, ticket: Ticket, connection: Connection, server_time: float) -> None:
+    def store(self, ticket: Ticket, connection: Connection, server_time: float | None) -> None:
         """Keep the answer of a fetch, if it may be served at all.
 
         A forced one also puts an end to what else is known of the connection: the token that the
@@ -229,44 +234,52 @@ class TokenCache:
 
         Args:
             ticket: what `begin` gave for the fetch.
-            connection: the answer.
-            server_time: the answer's ``Date`` in epoch seconds, the local time if it has none.
+            connection: the answer; its ids are those of the ticket.
+            server_time: the answer's ``Date`` in epoch seconds, None where it has none.
         """
         if ticket.forced:
             self._void(ticket.key[:2], keep_forced=True)
         if ticket.is_void or self._policy is None:
             return
         if ticket.forced:
-            self.drop(ticket.key)
+            self._drop(ticket.key[:2])
         self._failures.pop(ticket.key, None)
         self._entries.pop(ticket.key, None)
         life = math.inf
         if connection.expires_at is not None:
-            # `Date` has whole seconds: where it is ahead of us, its second may be nearly over.
-            now = server_time + 1 if server_time > ticket.wall else ticket.wall
+            now = ticket.wall
+            if server_time is not None and server_time > now:
+                # `Date` has whole seconds; this one may be nearly over.
+                now = server_time + 1
             life = connection.expires_at.timestamp() - now
-        dead = min(
-            life - self._policy.expiry_margin, self._policy.max_age + self._policy.stale_if_error
-        )
+        dead = min(self._dead_age, life - self._policy.expiry_margin)
         if dead <= 0:
             return
-        soft = min(
-            _SOFT_PART * self._policy.max_age, max(life - self._policy.refresh_ahead, life / 2)
-        )
-        self._entries[ticket.key] = _Entry(ticket, connection, soft, dead)
+        soft = min(self._soft_age, max(life - self._policy.refresh_ahead, life / 2))
+        # With the answer's own ids, so that the caller's equal strings need not be kept as well.
+        key = (connection.connection_id, connection.provider_config_key, *ticket.key[2:])
+        self._entries[key] = _Entry(ticket, connection, soft, dead)
         if len(self._entries) > self._policy.max_entries:
             self._entries.popitem(last=False)
             self.evictions += 1
 
-    def postpone(self, ticket: Ticket) -> None:
-        """Note that a fetch failed in a way that leaves the token good: the next try waits."""
+    def postpone(self, ticket: Ticket, *, spares: bool) -> None:
+        """Note that a fetch failed, and the entry stays: the next try waits.
+
+        Args:
+            ticket: what `begin` gave for the fetch.
+            spares: the failure tells nothing about the token, so that it may serve past
+                ``max_age``.
+        """
         entry = self._entries.get(ticket.key)
         if entry is None or ticket.is_void or self._policy is None:
             return
         age = self._age(entry)
         left = min(self._policy.max_age, entry.dead_at) - age
-        entry.outage = entry.outage or left <= 0
+        entry.outage = spares and (entry.outage or left <= 0)
         entry.renew_at = age + max(left / 2, self._policy.error_ttl)
+        if not spares:
+            entry.renew_at = min(entry.renew_at, self._policy.max_age)
 
     def remember(self, ticket: Ticket, error: Exception) -> None:
         """Answer further calls with `error` for a while instead of fetching again."""
@@ -274,42 +287,50 @@ class TokenCache:
             return
         self._failures.pop(ticket.key, None)
         self._failures[ticket.key] = _Failure(error, self._time(), self._monotonic())
-        if len(self._failures) > self._policy.max_entries:
+        while (
+            len(self._failures) > self._policy.max_entries
+            or self._age(next(iter(self._failures.values()))) >= self._policy.error_ttl
+        ):
             self._failures.popitem(last=False)
 
     def drop_after(self, ticket: Ticket) -> None:
-        """Drop what is known of a connection because of how a fetch ended, unless that is old."""
-        if not ticket.is_void:
-            self.drop(ticket.key)
+        """Drop what is known of a connection because of how a fetch ended, unless that is old.
 
-    def drop(self, key: Key) -> None:
-        """Drop entries and failures of a connection, whatever was asked for along with it."""
-        for variant in variants(key):
-            self._entries.pop(variant, None)
-            self._failures.pop(variant, None)
+        A forced one that failed may have replaced the token all the same.
+        """
+        if ticket.is_void:
+            return
+        self._drop(ticket.key[:2])
+        if ticket.forced:
+            self._void(ticket.key[:2], keep_forced=True)
 
     def invalidate(self, connection_id: str | None, provider_config_key: str | None) -> int:
         """Drop all that matches (None matches everything); give the number of entries dropped.
 
         Fetches under way will not be stored.
         """
+        if connection_id is not None and provider_config_key is not None:
+            pairs = {(connection_id, provider_config_key)}
+        else:
+            keys = (*self._entries, *self._failures)
+            pairs = {
+                pair
+                for pair in (*((key[0], key[1]) for key in keys), *self._tickets)
+                if connection_id in {None, pair[0]} and provider_config_key in {None, pair[1]}
+            }
+        before = len(self._entries)
+        for pair in pairs:
+            self._void(pair)
+            self._drop(pair)
+        return before - len(self._entries)
 
-        def matches(key: tuple[str, ...]) -> bool:
-            return (connection_id is None or key[0] == connection_id) and (
-                provider_config_key is None or key[1] == provider_config_key
-            )
+    def _drop(self, pair: Pair) -> None:
+        """Drop entries and failures of a connection, whatever was asked for along with it."""
+        for key in variants(pair):
+            self._entries.pop(key, None)
+            self._failures.pop(key, None)
 
-        for pair in self._tickets:
-            if matches(pair):
-                self._void(pair)
-        for key in [key for key in self._failures if matches(key[:2])]:
-            del self._failures[key]
-        doomed = [key for key in self._entries if matches(key[:2])]
-        for key in doomed:
-            del self._entries[key]
-        return len(doomed)
-
-    def _void(self, pair: tuple[str, str], *, keep_forced: bool = False) -> None:
+    def _void(self, pair: Pair, *, keep_forced: bool = False) -> None:
         for ticket in self._tickets.get(pair, ()):
             ticket.is_void = ticket.is_void or not (keep_forced and ticket.forced)
 
@@ -324,7 +345,7 @@ class TokenCache:
         return max(self._time() - since.wall, self._monotonic() - since.monotonic)
 
 
-def variants(key: Key) -> Iterator[Key]:
-    """Give the keys of all that can be asked for about the connection of `key`."""
+def variants(pair: Pair) -> Iterator[Key]:
+    """Give the keys of all that can be asked for about a connection."""
     for include_refresh_token, new_github_token in product((False, True), repeat=2):
-        yield key[0], key[1], include_refresh_token, new_github_token
+        yield *pair, include_refresh_token, new_github_token

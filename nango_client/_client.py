@@ -94,13 +94,13 @@ class NangoClient:
         reporter = Reporter(on_event)
         self._transport = AiohttpTransport(settings, timeout, clock, session)
         retrier = Retrier(retry, reporter, time=clock.time)
-        self._time = clock.time
         self._cache = TokenCache(cache, clock)
         self._lookup = Lookup(
             Requester(self._transport, timeout, retrier, reporter),
             self._cache,
             self._lifecycle,
             reporter,
+            time=clock.time,
             reports_hits=on_event is not None,
         )
         self.connections: Final = Connections(self._lookup)
@@ -138,11 +138,11 @@ class NangoClient:
 
         A borrowed session stays open. May be called twice.
         """
-        if self.closed:
-            return
         self._lifecycle.closed = True
-        await self._lookup.close(ClientClosedError("the NangoClient was closed"))
-        await self._transport.close()
+        try:
+            await self._lookup.close(ClientClosedError("the NangoClient was closed"))
+        finally:
+            await self._transport.close()
 
     async def get_connection(
         self,
@@ -200,7 +200,7 @@ class NangoClient:
         connection = None if force_refresh else self._lookup.fresh(key)
         if connection is None:
             connection = await self._lookup.resolve(key, forced=force_refresh)
-        return token_of(connection, self._time())
+        return token_of(connection, self._lookup.now())
 
     def invalidate(
         self, connection_id: str | None = None, provider_config_key: str | None = None

@@ -168,13 +168,16 @@ def _read_base_url(text: object, *, allow_insecure_http: bool) -> URL | str:
     try:
         url = URL(text)
         host, port = url.host, url.port
+        # What no resolver could take: an empty part between dots, or one of over 63 characters.
+        (host or "").encode("idna")
     except ValueError:
         return "base_url is not a URL"
     if url.scheme not in {"http", "https"}:
         return "base_url must start with https:// (or http://)"
     if not host or port == 0:
         return "base_url names no host, or no usable port"
-    if url.raw_user is not None or url.raw_password is not None or "@" in url.raw_authority:
+    # yarl drops an empty user name.
+    if "@" in text.partition("://")[2].partition("/")[0]:
         return "base_url must not hold a user name or password"
     if "?" in text or "#" in text:
         return "base_url must not hold a query or fragment"

@@ -7,7 +7,7 @@ not read, and `decode_connection` raises with nothing but that field's path in h
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, Literal, cast, get_args, get_origin
 
@@ -34,7 +34,7 @@ from nango_client.models import (
     TwoStepCredentials,
     UnknownCredentials,
 )
-from nango_client.models._frozen import EMPTY, FrozenDict, freeze
+from nango_client.models._frozen import EMPTY, FrozenDict, FrozenList, freeze
 
 _WIRE_NAMES = {"api_key": "apiKey", "jwt_token": "jwtToken"}
 
@@ -91,8 +91,7 @@ def _try_decode(response: Response) -> Connection | str | None:
         return None
     try:
         connection: Connection = _structure_hook()(document, Connection)
-        ends = list(_token_ends(connection.connection_config))
-        return _with_secondary_ends(connection, ends, response) if ends else connection
+        return _with_secondary_ends(connection, response)
     except Exception:  # noqa: BLE001  whatever a hook stumbles on is named by the second pass
         return _path_of_fault(document)
 
@@ -258,16 +257,16 @@ def _readable_end(value: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def _with_secondary_ends(
-    connection: Connection, ends: list[datetime], response: Response
-) -> Connection:
+def _with_secondary_ends(connection: Connection, response: Response) -> Connection:
     """Let the answer end with the first token in it that was alive when it came.
 
     Tokens in ``connection_config`` that were past already do not count: Nango does not renew all of
     them, and they would make the answer uncacheable for ever (WIRE.md, "200").
     """
-    now = datetime.fromtimestamp(server_time(response.headers, response.received_at), UTC)
-    ends = [end for end in ends if end > now]
+    if not connection.connection_config:
+        return connection
+    now = server_time(response.headers, response.received_at)
+    ends = [end for end in _token_ends(connection.connection_config) if end.timestamp() > now]
     if connection.expires_at is not None:
         ends.append(connection.expires_at)
     end = min(ends, default=None)
@@ -277,14 +276,18 @@ def _with_secondary_ends(
     return attrs.evolve(connection, expires_at=end)  # type: ignore[misc]
 
 
-def _token_ends(value: Mapping[str, Any]) -> Iterator[datetime]:
-    """Give the readable ends of all objects inside `value` that hold a token of their own."""
-    for item in value.values():
-        if not isinstance(item, FrozenDict):
-            continue
-        end = _readable_end(item)
-        if end is not None and any("token" in key.lower() for key in item):
-            yield end
+def _token_ends(value: object) -> Iterator[datetime]:
+    """Give the readable ends of all objects inside a JSON value that hold a token of their own."""
+    items: Iterable[object] = ()
+    if isinstance(value, FrozenDict):
+        items = value.values()
+    elif isinstance(value, FrozenList):
+        items = value
+    for item in items:
+        if isinstance(item, FrozenDict) and any("token" in name.lower() for name in item):
+            end = _readable_end(item)
+            if end is not None:
+                yield end
         yield from _token_ends(item)
 
 

@@ -3,6 +3,7 @@
 The allow-list is the class `Event` itself: hook and log get its fields and nothing else.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final, Literal, final
@@ -84,5 +85,6 @@ class Reporter:
         if self._hook is not None:
             try:
                 self._hook(event)
-            except Exception as failure:  # noqa: BLE001  a broken hook must not break the call
+            # A broken hook must not break the call, nor pass for somebody who cancels it.
+            except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001
                 logger.warning("the on_event hook raised %s", type(failure).__name__)

@@ -48,8 +48,13 @@ def rate_limit_reset(headers: Mapping[str, str]) -> float | None:
     return reset if reset < datetime.max.replace(tzinfo=UTC).timestamp() else None
 
 
+def date_of(headers: Mapping[str, str]) -> float | None:
+    """Give the answer's ``Date`` in epoch seconds, or None."""
+    value = headers.get("Date")
+    return parse_date(value) if value else None
+
+
 def server_time(headers: Mapping[str, str], now: float) -> float:
     """Give the answer's ``Date`` in epoch seconds, or `now` where it has none."""
-    value = headers.get("Date")
-    date = parse_date(value) if value else None
+    date = date_of(headers)
     return now if date is None else date

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, Final, NamedTuple, final
 
 from nango_client._cache import Key, Ticket, TokenCache, variants
 from nango_client._converter import decode_connection
 from nango_client._events import Reporter
-from nango_client._headers import server_time
+from nango_client._headers import date_of
 from nango_client._lifecycle import Lifecycle
-from nango_client._protocol import Request, connection_request
+from nango_client._protocol import Request, Response, connection_request
 from nango_client._requester import Requester
 from nango_client._single_flight import SingleFlight
 from nango_client.exceptions import (
@@ -19,9 +19,7 @@ from nango_client.exceptions import (
     NangoError,
     NotFoundError,
     PermissionDeniedError,
-    RateLimitError,
     ReconnectRequiredError,
-    ServerError,
     TransportError,
 )
 from nango_client.models import Connection
@@ -33,12 +31,19 @@ _ENDS_ENTRY: Final = (
     AuthenticationError,
     PermissionDeniedError,
 )
-# Nango or the provider is in trouble; the token that we hold is not.
-_SPARES_ENTRY: Final = (TransportError, ServerError, RateLimitError, InvalidCredentialsError)
+
+# `Date` has whole seconds and travels: only a larger difference is one of the clocks (seconds).
+_SAME_TIME: Final = 2.0
 
 # A key, and whether the fetch is forced: the two kinds never share an answer.
 FlightKey = tuple[Key, bool]
 Fetch = Callable[[], Coroutine[Any, Any, Connection]]
+
+
+class _Answer(NamedTuple):
+    connection: Connection
+    server_time: float | None
+    received_at: float
 
 
 @final
@@ -52,6 +57,7 @@ class Lookup:
         lifecycle: Lifecycle,
         reporter: Reporter,
         *,
+        time: Callable[[], float],
         reports_hits: bool,
     ) -> None:
         self._requester = requester
@@ -59,6 +65,9 @@ class Lookup:
         self._flights: SingleFlight[FlightKey, Connection] = SingleFlight(_replica)
         self._lifecycle = lifecycle
         self._reporter = reporter
+        self._time = time
+        # How far the server's clock is ahead of ours.
+        self._skew = 0.0
         self.fresh: Final = self._fresh_with_report if reports_hits else cache.fresh
 
     async def resolve(self, key: Key, *, forced: bool) -> Connection:
@@ -71,6 +80,8 @@ class Lookup:
         """
         if self._lifecycle.enter():
             self._flights.abandon()
+        # Any true value means True, and equal calls need equal keys.
+        key, forced = (key[0], key[1], bool(key[2]), bool(key[3])), bool(forced)
         request = connection_request(
             key[0],
             key[1],
@@ -92,12 +103,16 @@ class Lookup:
             return await self._flights.run(flight, fetch)
         except NangoError as error:
             failure = error
-        if not forced and isinstance(failure, _SPARES_ENTRY):
+        if not forced and _spares_entry(failure):
             connection = self._cache.find_after_failure(key)
             if connection is not None:
                 self._reporter.report("stale")
                 return connection
         raise failure
+
+    def now(self) -> float:
+        """Give the time by which Nango lets tokens end: ours, or the server's where they differ."""
+        return self._time() + self._skew
 
     def invalidate(self, connection_id: str | None, provider_config_key: str | None) -> int:
         """Drop what matches from the cache, and let nobody join a fetch that began before."""
@@ -143,35 +158,48 @@ class Lookup:
         """Ask Nango and tell the cache how it went; runs in a task of its own."""
         ticket = self._cache.begin(key, forced=request.changes_state)
         try:
-            response = await self._requester.fetch(request)
-            connection = decode_connection(response)
-            _check_identity(connection, key)
-            self._cache.store(ticket, connection, server_time(response.headers, ticket.wall))
-        except NangoError as error:
+            answer = await self._requester.fetch(request, partial(_read, key))
+            self._cache.store(ticket, answer.connection, answer.server_time)
+        except BaseException as error:
             self._note_failure(ticket, error)
             raise
         finally:
             self._cache.finish(ticket)
-        if ticket.forced:
-            # Their answers may still hold the token that was just replaced.
-            for variant in variants(key):
-                self._flights.forget((variant, False))
-        return connection
+            if ticket.forced:
+                # Their answers may still hold the token that was just replaced.
+                for variant in variants(key[:2]):
+                    self._flights.forget((variant, False))
+        skew = (answer.server_time or answer.received_at) - answer.received_at
+        self._skew = skew if abs(skew) > _SAME_TIME else 0.0
+        return answer.connection
 
-    def _note_failure(self, ticket: Ticket, error: NangoError) -> None:
+    def _note_failure(self, ticket: Ticket, error: BaseException) -> None:
+        # Also where a forced one was cancelled: it may have run.
         if ticket.forced or isinstance(error, _ENDS_ENTRY):
             self._cache.drop_after(ticket)
-        else:
-            self._cache.postpone(ticket)
-        if isinstance(error, InvalidCredentialsError):
-            self._cache.remember(ticket, error)
+        elif isinstance(error, NangoError):
+            self._cache.postpone(ticket, spares=_spares_entry(error))
+        # Nango may refuse to renew by force and still give a token that needs no renewal.
+        if isinstance(error, InvalidCredentialsError) and not ticket.forced:
+            # Without the traceback, whose frames hold the answer's body.
+            self._cache.remember(ticket, error.replica())
 
 
-def _check_identity(connection: Connection, key: Key) -> None:
-    """Refuse an answer about something else than was asked for, as a confused proxy may give."""
+def _spares_entry(error: NangoError) -> bool:
+    """Say whether Nango or the provider is in trouble, and the token that we hold is not."""
+    return error.retryable or (
+        isinstance(error, TransportError | InvalidCredentialsError)
+        and not isinstance(error, ReconnectRequiredError)
+    )
+
+
+def _read(key: Key, response: Response) -> _Answer:
+    connection = decode_connection(response)
+    # A confused proxy may answer about something else.
     for name, asked in zip(("connection_id", "provider_config_key"), key[:2], strict=True):
         if getattr(connection, name) != asked:
             raise DecodeError(f"the answer names another {name} than was asked for", path=name)
+    return _Answer(connection, date_of(response.headers), response.received_at)
 
 
 def _replica(error: BaseException) -> BaseException:

@@ -25,6 +25,7 @@ from nango_client.exceptions import (
     ServerError,
     UnknownIntegrationError,
 )
+from nango_client.models._frozen import freeze
 
 MAX_ID_LENGTH: Final = 255
 CREDENTIALS_SCOPE: Final = "environment:connections:read_credentials"
@@ -142,14 +143,14 @@ def error_for(request: Request, response: Response) -> APIStatusError:
     made = cls(
         _TEXTS[cls].format(
             about=request.about,
-            label=f"HTTP {response.status}"
-            + (f" {code}" if code and _NAME.fullmatch(code) else ""),
+            label=f"HTTP {response.status}" + (f" {code}" if code and NAME.fullmatch(code) else ""),
             details=_details(text, error),
         ),
         status=response.status,
         code=code,
         message=None if text is None or "{" in text else text,
-        payload=error.get("payload", error or None),
+        # Read-only, because callers that share a failure share it too.
+        payload=freeze(error.get("payload", error or None)),
         retry_after=retry_after(response.headers, response.received_at),
         headers=response.headers,
     )
@@ -164,7 +165,7 @@ def error_for(request: Request, response: Response) -> APIStatusError:
 
 
 # Names of the wire that may stand in an error's text: nothing else that a server sent may.
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _PARAMETERS = frozenset({"connectionId", "provider_config_key", "refresh_token", "force_refresh"})
 _SCOPE = re.compile(r"\benvironment:[a-z_]{1,40}:[a-z_]{1,40}\b")
 
@@ -199,7 +200,7 @@ _TEXTS: Final[Mapping[type[APIStatusError], str]] = {
     ),
     RefreshBackoffError: (
         "Nango could not renew the credentials of {about} a moment ago and now waits ({label}): "
-        "try again in 30 s"
+        "try again after retry_after seconds"
     ),
     ReconnectRequiredError: (
         "Nango has given up renewing the credentials of {about} ({label}): ask the user to "

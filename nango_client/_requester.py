@@ -1,7 +1,8 @@
 """One call of the API: attempts, status check, retries, all before one deadline."""
 
 import asyncio
-from typing import final
+from collections.abc import Callable
+from typing import TypeVar, final
 
 from nango_client._config import TimeoutPolicy
 from nango_client._events import Reporter
@@ -10,10 +11,12 @@ from nango_client._retry import Retrier, is_retried
 from nango_client._transport import Transport
 from nango_client.exceptions import NangoError
 
+T = TypeVar("T")
+
 
 @final
 class Requester:
-    """Sends requests and gives successful answers."""
+    """Sends requests and gives what their answers hold."""
 
     def __init__(
         self, transport: Transport, timeout: TimeoutPolicy, retrier: Retrier, reporter: Reporter
@@ -23,8 +26,8 @@ class Requester:
         self._retrier = retrier
         self._reporter = reporter
 
-    async def fetch(self, request: Request) -> Response:
-        """Give the successful answer to `request`.
+    async def fetch(self, request: Request, decode: Callable[[Response], T]) -> T:
+        """Give what `decode` makes of the successful answer to `request`.
 
         Raises:
             NangoError: what the last attempt met.
@@ -33,7 +36,8 @@ class Requester:
         deadline = clock() + self._timeout.total
         self._retrier.budget.add_call()
         try:
-            return await self._attempt(request, 1, min(self._timeout.attempt, self._timeout.total))
+            limit = min(self._timeout.attempt, self._timeout.total)
+            return await self._attempt(request, decode, 1, limit)
         except NangoError as error:
             failure = error
         if not is_retried(failure, request):
@@ -42,12 +46,15 @@ class Requester:
         def remaining() -> float:
             return deadline - clock()
 
-        async def attempt(number: int) -> Response:
-            return await self._attempt(request, number, min(self._timeout.attempt, remaining()))
+        async def attempt(number: int) -> T:
+            limit = min(self._timeout.attempt, remaining())
+            return await self._attempt(request, decode, number, limit)
 
         return await self._retrier.run(request, failure, attempt, remaining)
 
-    async def _attempt(self, request: Request, number: int, limit: float) -> Response:
+    async def _attempt(
+        self, request: Request, decode: Callable[[Response], T], number: int, limit: float
+    ) -> T:
         clock = asyncio.get_running_loop().time
         began = clock()
         status = None
@@ -56,10 +63,11 @@ class Requester:
             status = response.status
             if not 200 <= status < 300:  # noqa: PLR2004
                 raise error_for(request, response)
+            result = decode(response)
         except NangoError as error:
             self._reporter.report(
                 "attempt", attempt=number, status=status, elapsed=clock() - began, error=error
             )
             raise
         self._reporter.report("attempt", attempt=number, status=status, elapsed=clock() - began)
-        return response
+        return result

@@ -3,14 +3,14 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, final
+from typing import Final, TypeVar, final
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from nango_client._config import RetryPolicy
 from nango_client._events import Reporter
 from nango_client._headers import server_time
-from nango_client._protocol import Request, Response
+from nango_client._protocol import Request
 from nango_client.exceptions import (
     APIStatusError,
     InvalidCredentialsError,
@@ -18,6 +18,8 @@ from nango_client.exceptions import (
     RateLimitError,
     TransportError,
 )
+
+T = TypeVar("T")
 
 _RETRIED_STATUSES: Final = frozenset({408, 500, 502, 503, 504})
 _UNAVAILABLE: Final = 503
@@ -105,9 +107,9 @@ class Retrier:
         self,
         request: Request,
         failure: NangoError,
-        attempt: Callable[[int], Awaitable[Response]],
+        attempt: Callable[[int], Awaitable[T]],
         remaining: Callable[[], float],
-    ) -> Response:
+    ) -> T:
         """Go on after the first attempt has failed with `failure`.
 
         Args:
@@ -121,7 +123,7 @@ class Retrier:
         """
         number = 0
 
-        async def play() -> Response:
+        async def play() -> T:
             # The first attempt needs no machinery where it succeeds, so it was made without;
             # its outcome is played back here.
             nonlocal number

@@ -71,8 +71,9 @@ def _lines(
     field: "attrs.Attribute[Any]", wire_name: str, converter: Converter, scope: dict[str, Any]
 ) -> Iterator[str]:
     """Give the lines that read, check and set one field; `scope` gets what they name."""
-    name, default = field.name, field.default
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+    name = field.name
+    default: Any = field.default
+    if getattr(default, "takes_self", False):
         scope[f"derive_{name}"] = default.factory
         yield f"self.{name} = derive_{name}(self)"
         return

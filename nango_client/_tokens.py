@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from nango_client._protocol import CREDENTIALS_SCOPE
+from nango_client._protocol import CREDENTIALS_SCOPE, NAME
 from nango_client._timestamps import format_timestamp
 from nango_client.exceptions import NoTokenError, TokenExpiredError
 from nango_client.models import (
@@ -81,10 +81,15 @@ def token_of(connection: Connection, now: float) -> str:
             )
         case _:
             raise NoTokenError(
-                f"{_name(connection)} has {type(credentials).__name__}, which are not a single "
-                f"token: call get_connection() and use its credentials' "
+                f"{_name(connection)} has {type(credentials).__name__}{_label(credentials.type)}, "
+                "which are not a single token: call get_connection() and use its credentials' "
                 f"{_FIELDS[type(credentials)]}"
             )
+
+
+def _label(wire_type: str) -> str:
+    """Give a wire type for a text; one that is no plain name could be anything."""
+    return f" (type {wire_type})" if NAME.fullmatch(wire_type) else ""
 
 
 def _name(connection: Connection) -> str:

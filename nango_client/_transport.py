@@ -252,7 +252,7 @@ def _is_unreadable(error: Exception) -> bool:
 async def _read(answer: ClientResponse) -> bytes:
     """Give the whole body.
 
-    The body of an error is only an explanation: where it is too large or badly encoded, the status
+    The body of a failure is only an explanation: where it is too large or badly encoded, the status
     alone has to do.
     """
     chunks: list[bytes] = []
@@ -266,7 +266,7 @@ async def _read(answer: ClientResponse) -> bytes:
             chunks.append(chunk)
     except (_BodyTooLargeError, aiohttp.ClientPayloadError) as error:
         answer.close()
-        if answer.status < 400 or not _is_unreadable(error):  # noqa: PLR2004
+        if 200 <= answer.status < 300 or not _is_unreadable(error):  # noqa: PLR2004
             raise
         return b""
     return b"".join(chunks)

@@ -115,7 +115,7 @@ class NoTokenError(NangoError):
         ...     await nango.get_token("user-42", "ashby")
         ... except NoTokenError as error:
         ...     print(error)
-        connection 'user-42' of integration 'ashby' has BasicCredentials, which are ...
+        connection 'user-42' of integration 'ashby' has BasicCredentials (type BASIC), ...
     """
 
 
@@ -268,7 +268,8 @@ class APIStatusError(NangoError):
         self.payload = payload
         self.retry_after = retry_after
         self.headers = headers
-        if status == 408:  # noqa: PLR2004  a timeout that the server reports
+        # 408 is a timeout that the server reports.
+        if status == 408 and not isinstance(self, InvalidCredentialsError):  # noqa: PLR2004
             self.retryable: bool = True
 
 

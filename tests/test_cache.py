@@ -34,13 +34,13 @@ class ManualClock:
 numbers = count(1)
 
 
-def answer(life: float | None = 3600.0) -> Connection:
+def answer(life: float | None = 3600.0, key: Key = KEY) -> Connection:
     """Make a connection that ends `life` seconds after EPOCH."""
     moment = datetime.fromtimestamp(EPOCH, UTC)
     return Connection(
         id=next(numbers),
-        connection_id="user-42",
-        provider_config_key="github",
+        connection_id=key[0],
+        provider_config_key=key[1],
         credentials=OAuth2Credentials(
             access_token="t",
             expires_at=None if life is None else moment + timedelta(seconds=life),
@@ -68,16 +68,16 @@ def put(
     forced: bool = False,
     server_time: float = 0.0,
 ) -> Connection:
-    connection = connection or answer()
+    connection = connection or answer(key=key)
     ticket = cache.begin(key, forced=forced)
     cache.store(ticket, connection, server_time)
     cache.finish(ticket)
     return connection
 
 
-def fail(cache: TokenCache, key: Key = KEY) -> None:
+def fail(cache: TokenCache, key: Key = KEY, *, spares: bool = True) -> None:
     ticket = cache.begin(key, forced=False)
-    cache.postpone(ticket)
+    cache.postpone(ticket, spares=spares)
     cache.finish(ticket)
 
 
@@ -333,6 +333,16 @@ def test_error_ttl_zero_remembers_nothing(clock: ManualClock) -> None:
     assert cache.remembered_failure(KEY) is None
 
 
+def test_failures_that_are_over_are_let_go(cache: TokenCache, clock: ManualClock) -> None:
+    """A failure is not kept longer than it counts, whether somebody asks for its key or not."""
+    cache.remember(cache.begin(KEY, forced=False), RuntimeError())
+    clock.advance(10.0)
+
+    cache.remember(cache.begin(OTHER, forced=False), RuntimeError())
+
+    assert list(cache._failures) == [OTHER]
+
+
 def test_remembered_failures_are_bounded(clock: ManualClock) -> None:
     """As many failures are kept as entries, the oldest go first."""
     cache = TokenCache(CachePolicy(max_entries=1), clock)
@@ -410,7 +420,7 @@ def test_a_failure_that_is_out_of_date_changes_nothing(
 
     cache.drop_after(old)
     clock.advance(240.0)
-    cache.postpone(old)
+    cache.postpone(old, spares=True)
 
     assert cache.find(KEY) == (connection, False, True)
 

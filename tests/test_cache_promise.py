@@ -22,7 +22,7 @@ steps = st.lists(
         st.tuples(st.just("begin"), st.just(0.0)),
         st.tuples(st.just("begin forced"), st.just(0.0)),
         st.tuples(st.just("answer with a life of"), st.floats(-100, 1_000)),
-        st.tuples(st.just("fail"), st.just(0.0)),
+        st.tuples(st.just("fail"), st.floats(0, 1)),
         st.tuples(st.just("invalidate"), st.just(0.0)),
     ),
     max_size=20,
@@ -104,7 +104,7 @@ def overtimes(
                 cache.finish(ticket)
             case "fail" if under_way:
                 ticket = under_way.pop(0)
-                cache.postpone(ticket)
+                cache.postpone(ticket, spares=value < 0.5)
                 cache.finish(ticket)
             case "invalidate":
                 cache.invalidate(None, None)

@@ -11,6 +11,7 @@ import pytest_asyncio
 from nango_client import (
     APIStatusError,
     AuthenticationError,
+    BadRequestError,
     CacheInfo,
     CachePolicy,
     ConnectionFailedError,
@@ -27,8 +28,9 @@ from nango_client import (
     RetryPolicy,
     ServerError,
     TokenExpiredError,
+    UnknownIntegrationError,
 )
-from nango_client.testing import MockNango
+from nango_client.testing import FakeClock, MockNango
 
 pytestmark = pytest.mark.asyncio
 
@@ -333,16 +335,70 @@ async def test_an_answer_that_the_connection_is_gone_ends_its_entry(
     assert isinstance(await ask(client), expected)
 
 
-async def test_other_failures_past_max_age_are_raised_and_leave_the_entry(
+NO_OUTAGE: dict[str, tuple[dict[str, Any], type[NangoError]]] = {
+    "HTML": ({"status": 200, "body": "<html>"}, DecodeError),
+    "another connection": ({"status": 200, "body": {"id": 1}}, DecodeError),
+    "integration gone": (
+        {"status": 400, "code": "unknown_provider_config"},
+        UnknownIntegrationError,
+    ),
+    "bad request": ({"status": 400, "code": "invalid_uri_params"}, BadRequestError),
+    "redirect": ({"status": 302, "body": ""}, APIStatusError),
+}
+
+
+@pytest.mark.parametrize("began", [301, 295, 250])
+@pytest.mark.parametrize("failure", NO_OUTAGE)
+async def test_what_is_no_outage_is_raised_past_max_age_every_time(
+    client: NangoClient, server: MockNango, failure: str, began: int
+) -> None:
+    """Such a failure proves nothing about the token: each call past max_age raises it."""
+    options, expected = NO_OUTAGE[failure]
+    token = await ask(client)
+    server.fail_next(**options, times=1_000)
+    server.advance(began)
+    first = await ask(client)
+    server.advance(301 - began)
+
+    results = [await ask(client) for _ in range(3)]
+
+    assert [type(result) for result in results] == [expected] * 3
+    assert began == 301 or first == token
+    assert client.cache_info().entries == 1
+
+
+async def test_what_is_no_outage_does_not_cause_a_storm_before_max_age(
     client: NangoClient, server: MockNango
 ) -> None:
-    """An answer that cannot be read is a failure of its own and proves nothing about the token."""
-    await ask(client)
-    server.advance(301)
-    server.fail_next(200, body="<html>", times=1)
+    """Renewals that fail in any way are tried again after a pause, not with every call."""
+    token = await ask(client)
+    server.advance(250)
+    server.fail_next(302, body="", times=1_000)
 
-    assert isinstance(await ask(client), DecodeError)
-    assert client.cache_info().entries == 1
+    results = [await ask(client) for _ in range(100)]
+
+    assert set(results) == {token}
+    assert len(server.requests) == 2
+
+
+async def test_an_outage_ends_with_an_answer_that_is_no_outage(
+    client: NangoClient, server: MockNango
+) -> None:
+    """A server that comes back without the integration is not taken for one that is down."""
+    token = await ask(client)
+    server.fail_next(500, times=2)
+    server.fail_next(400, code="unknown_provider_config", times=1_000)
+    server.advance(301)
+    during = [await ask(client)]
+    server.advance(11)
+    during.append(await ask(client))
+    server.advance(11)
+    during.append(await ask(client))
+
+    after = await ask(client)
+
+    assert during == [token] * 3
+    assert isinstance(after, UnknownIntegrationError)
 
 
 async def test_a_broken_connection_costs_a_request_or_two(
@@ -439,6 +495,83 @@ async def test_any_failure_of_a_forced_call_drops_the_entry(
     await ask(client, force_refresh=True)
 
     assert client.cache_info().entries == 0
+
+
+async def test_a_forced_failure_is_not_remembered(client: NangoClient, server: MockNango) -> None:
+    """A renewal that cannot be forced says nothing about a token that needs none."""
+    token = await ask(client)
+    server.break_refresh(*IDS)
+
+    forced = await ask(client, force_refresh=True)
+
+    assert isinstance(forced, RefreshFailedError)
+    assert await ask(client) == token
+    assert len(server.requests) == 3
+
+
+async def test_a_forced_call_that_is_cancelled_drops_the_entry(
+    client: NangoClient, server: MockNango
+) -> None:
+    """It may have replaced the token: the next call asks."""
+    old = await ask(client)
+    server.delay_next(5)
+    call = asyncio.create_task(client.get_token(*IDS, force_refresh=True))
+    while len(server.requests) < 2:
+        await asyncio.sleep(0.001)
+
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    await settled()
+    new = await ask(client)
+
+    assert new != old
+    assert server.refresh_count(*IDS) == 1
+
+
+async def test_a_slow_ordinary_answer_is_not_stored_after_a_forced_failure(
+    client: NangoClient, server: MockNango
+) -> None:
+    """The forced request may have run, and what began before it may bring the old token."""
+    server.delay_next(0.1)
+    slow = asyncio.create_task(client.get_connection(*IDS))
+    while not server.requests:
+        await asyncio.sleep(0.001)
+    server.drop_next()
+    with pytest.raises(ConnectionFailedError):
+        await client.get_connection(*IDS, force_refresh=True)
+
+    await slow
+
+    assert client.cache_info().entries == 0
+
+
+@pytest.mark.parametrize("flag", ["include_refresh_token", "refresh_github_app_jwt_token"])
+async def test_any_true_value_is_true(client: NangoClient, server: MockNango, flag: str) -> None:
+    """Calls that ask for the same have the same entry, and lose it together."""
+    first = await client.get_connection(*IDS, **{flag: 1})  # type: ignore[arg-type]
+    second = await client.get_connection(*IDS, **{flag: "yes"})  # type: ignore[arg-type]
+
+    assert first is second
+    assert client.invalidate(*IDS) == 1
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("skew", [-600.0, 600.0])
+async def test_a_wrong_local_clock_does_not_end_tokens_that_are_alive(
+    server: MockNango, skew: float
+) -> None:
+    """Nango's own time tells whether the token that it gives has ended."""
+    server.add_connection(*IDS, "JWT", expires_in=300.0)
+    ended = {"type": "OAUTH2", "access_token": "ended", "raw": {}}
+    server.add_connection("user-43", "github", ended, expires_in=-100.0)
+    clock = FakeClock(server.clock.time() + skew)
+
+    async with server.client(retry=NO_RETRIES, clock=clock) as client:
+        token = await client.get_token(*IDS)
+        with pytest.raises(TokenExpiredError):
+            await client.get_token("user-43", "github")
+
+    assert token.startswith("fake-")
 
 
 async def test_a_slow_ordinary_answer_does_not_overwrite_a_forced_one(

@@ -283,6 +283,7 @@ def secondary(end: object, **fields: Any) -> dict[str, Any]:
         ({}, "2026-11-24T02:00:00Z"),
         ({"userCredentials": secondary("2026-11-24T01:00:00Z")}, "2026-11-24T01:00:00Z"),
         ({"a": {"b": secondary("2026-11-24T01:00:00Z")}}, "2026-11-24T01:00:00Z"),
+        ({"a": [{}, [secondary("2026-11-24T01:00:00Z")]]}, "2026-11-24T01:00:00Z"),
         ({"userCredentials": secondary("2026-11-24T03:00:00Z")}, "2026-11-24T02:00:00Z"),
         ({"userCredentials": secondary("2026-11-24T00:00:01Z")}, "2026-11-24T02:00:00Z"),
         ({"userCredentials": secondary("soon")}, "2026-11-24T02:00:00Z"),
@@ -301,6 +302,15 @@ def test_an_answer_ends_with_its_first_live_token(config: dict[str, Any], end: s
     connection = decode_connection(response(body, Date="Tue, 24 Nov 2026 00:30:00 GMT"))
 
     assert connection.expires_at == utc(end)
+
+
+def test_a_date_beyond_the_calendar_does_no_harm() -> None:
+    """No secondary token is alive then, and the main one counts alone."""
+    body = MINIMAL | {"connection_config": {"a": secondary("2026-11-24T01:00:00Z")}}
+
+    connection = decode_connection(response(body, Date="Fri, 31 Dec 9999 23:59:59 -1200"))
+
+    assert connection.expires_at is None
 
 
 def test_secondary_tokens_bound_credentials_without_end() -> None:

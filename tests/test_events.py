@@ -1,12 +1,14 @@
 """What operators see: events and log records, and hooks that may fail."""
 
+import asyncio
 import logging
 
 import attrs
 import pytest
 
-from nango_client import Event
+from nango_client import DecodeError, Event
 from nango_client._events import Reporter, logger
+from nango_client.testing import MockNango
 
 
 def test_an_event_is_frozen_and_has_no_room_for_ids() -> None:
@@ -43,16 +45,37 @@ def test_events_are_logged_at_debug(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_a_hook_that_raises_does_not_reach_the_call(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", [LookupError, asyncio.CancelledError])
+def test_a_hook_that_raises_does_not_reach_the_call(
+    caplog: pytest.LogCaptureFixture, kind: type[BaseException]
+) -> None:
     """Its exception is logged by its class, without its text."""
 
     def broken(_: Event) -> None:
-        raise LookupError("canary")
+        raise kind("canary")
 
     Reporter(broken).report("miss")
 
-    assert "the on_event hook raised LookupError" in caplog.text
+    assert f"the on_event hook raised {kind.__name__}" in caplog.text
     assert "canary" not in caplog.text
+
+
+@pytest.mark.asyncio
+async def test_an_answer_that_cannot_be_read_is_an_attempt_that_failed(
+    nango_server: MockNango,
+) -> None:
+    """An operator sees that renewals bring nothing."""
+    events: list[Event] = []
+    nango_server.fail_next(200, body="<html>")
+
+    async with nango_server.client(on_event=events.append) as client:
+        with pytest.raises(DecodeError):
+            await client.get_token("user-42", "github")
+
+    assert [(e.kind, e.status, e.error) for e in events] == [
+        ("miss", None, None),
+        ("attempt", 200, "DecodeError"),
+    ]
 
 
 def test_the_logger_is_silent_by_default() -> None:

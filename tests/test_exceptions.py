@@ -15,6 +15,7 @@ from nango_client import (
     NotFoundError,
     RateLimitError,
     RefreshBackoffError,
+    RefreshFailedError,
     RequestTimeoutError,
     ServerError,
     exceptions,
@@ -118,6 +119,7 @@ def test_of_the_statuses_without_a_class_only_408_is_retryable(
     error = APIStatusError("text", status=status)
 
     assert error.retryable is retryable
+    assert RefreshFailedError("text", status=status).retryable is False
 
 
 def test_an_error_has_its_class_defaults_where_nothing_was_given() -> None:

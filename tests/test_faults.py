@@ -160,6 +160,12 @@ MATRIX: dict[str, tuple[bytes | Play, type[NangoError], int, int]] = {
         1,
         1,
     ),
+    "302 of 50 MB": (
+        flood(answer(302, length=50 << 20), b" " * 65536, 800),
+        APIStatusError,
+        1,
+        1,
+    ),
     "404 of 50 MB": (
         flood(answer(404, length=50 << 20), b" " * 65536, 800),
         NotFoundError,

@@ -91,6 +91,32 @@ def test_a_closed_client_says_so(server: MockNango) -> None:
     assert run_with_warnings(main()) == []
 
 
+def test_a_close_that_is_cancelled_still_ends_the_session(server: MockNango) -> None:
+    """Cancelled while it waits for requests to end; closing once more does no harm."""
+
+    async def main() -> None:
+        client = server.client()
+        await client.get_token(*IDS)
+        session = client._transport._session
+        server.delay_next(5)
+        call = asyncio.create_task(client.get_token(*IDS, force_refresh=True))
+        while len(server.requests) < 2:
+            await asyncio.sleep(0.001)
+
+        closing = asyncio.create_task(client.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        results = await asyncio.gather(closing, call, return_exceptions=True)
+        await client.close()
+
+        assert isinstance(results[0], asyncio.CancelledError)
+        assert isinstance(results[1], ClientClosedError)
+        assert session is not None
+        assert session.closed
+
+    assert run_with_warnings(main()) == []
+
+
 def test_a_client_that_was_never_used_closes_quietly(server: MockNango) -> None:
     """There is nothing to close before the first call."""
 

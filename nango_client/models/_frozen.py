@@ -8,6 +8,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+
 def _refuse(self: object, *_args: Any, **_kwargs: Any) -> Any:  # noqa: ARG001
     text = "this value is shared and read-only: change a copy.deepcopy() of it"
     raise TypeError(text)
@@ -69,6 +70,4 @@ def freeze(value: Any) -> Any:
             if item.__class__ in _CONTAINERS:
                 _put(frozen, key, freeze(item))
         return frozen
-    return FrozenList(
-        [freeze(item) if item.__class__ in _CONTAINERS else item for item in value]
-    )
+    return FrozenList([freeze(item) if item.__class__ in _CONTAINERS else item for item in value])

@@ -53,9 +53,9 @@ class MockNango(NangoState):
 
     def __init__(
         self,
-        *,
         rate_limit: int | None = None,
         scopes: Iterable[str] | None = None,
+        *,
         port: int = 0,
         clock: "Clock | None" = None,
     ) -> None:

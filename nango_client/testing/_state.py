@@ -429,24 +429,27 @@ class NangoState:
 
     def _requested(self, connection_id: str, key: str) -> StoredConnection:
         if key not in self._integrations:
-            swapped = (key, connection_id) in self._connections
+            swapped = (
+                "; the two ids look swapped" if (key, connection_id) in self._connections else ""
+            )
             raise Refusal(
                 error_answer(
                     400,
                     "unknown_provider_config",
-                    message="No such integration in this environment",
+                    message=f"No such integration in this environment; {self._known()}{swapped}",
                 ),
-                f"no such integration; {self._known()}"
-                + ("; the two ids look swapped" if swapped else ""),
+                f"no such integration; {self._known()}{swapped}",
             )
         connection = self._connections.get((connection_id, key))
+        if connection is None and (connection_id, key) in self._removed:
+            # One that the test has removed is no surprise.
+            raise Refusal(error_answer(404, "not_found", message="Failed to find connection"))
         if connection is None:
             raise Refusal(
-                error_answer(404, "not_found", message="Failed to find connection"),
-                # One that the test has removed is no surprise.
-                None
-                if (connection_id, key) in self._removed
-                else f"no such connection; {self._known()}",
+                error_answer(
+                    404, "not_found", message=f"Failed to find connection; {self._known()}"
+                ),
+                f"no such connection; {self._known()}",
             )
         return connection
 

@@ -35,7 +35,7 @@ class RecordedRequest:
     """The path, percent-decoded."""
     raw_path: str
     """The path as it was sent, still percent-encoded and without the query."""
-    query: Mapping[str, str]
+    query: dict[str, str]
     """The query's parameters, decoded; of one that was sent twice, the last."""
     headers: Mapping[str, str] = attrs.field(repr=False)
     """The headers; looking them up ignores case."""
