@@ -27,8 +27,9 @@ myst_heading_anchors = 3
 # A name in single backticks, in docstrings, is a link where it is one of ours and code elsewhere.
 default_role = "code"
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+# Types stand in the signatures, one argument a line where one line is too short.
+autodoc_typehints = "signature"
+python_maximum_signature_line_length = 76
 
 # Only our own public names have to lead somewhere: there are no inventories of others.
 nitpick_ignore_regex = [("py:.*", r"(?!nango_client\b).*|.*\._.*")]

@@ -1,11 +1,13 @@
 """What these pages need of Sphinx beyond its own extensions."""
 
 import importlib
+import inspect
 import pkgutil
 import re
 from pathlib import Path
 from typing import Any
 
+import attrs
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.addnodes import pending_xref
@@ -65,28 +67,46 @@ def resolve_public_name(
     return None
 
 
-def show_default_policy(
-    app: Sphinx,
-    _what: str,
-    name: str,
-    _found: object,
+def tidy_signature(
+    _app: Sphinx,
+    what: str,
+    _name: str,
+    found: object,
     _options: object,
-    signature: str,
-    result: str,
-) -> tuple[str, str] | None:
-    """Hide the marker that stands for an argument left out."""
-    annotations = app.env.current_document.autodoc_annotations.get(name, {})
-    for parameter, annotation in annotations.items():
-        annotations[parameter] = re.sub(r" \| \S*_Default\b", "", annotation)
-    if signature and "_Default.POLICY" in signature:
-        return signature.replace("_Default.POLICY", "CachePolicy()"), result
-    return None
+    signature: str | None,
+    result: str | None,
+) -> tuple[str, str | None] | None:
+    """Show what readers type, and none of our markers and placeholders."""
+    if not signature:
+        return None
+    if what == "exception" and "__init__" not in vars(found):
+        # Errors are caught rather than made, and most take what their base does.
+        return "", None
+    if what == "class" and getattr(found, "_is_protocol", False):
+        return "", None
+    if attrs.has(found):
+        # The types stand beside the fields.
+        plain = inspect.signature(found)
+        fields = [each.replace(annotation=each.empty) for each in plain.parameters.values()]
+        signature = str(plain.replace(parameters=fields, return_annotation=plain.empty))
+    for ugly, shown in _SHOWN.items():
+        signature = re.sub(ugly, shown, signature)
+    return signature, result
+
+
+_SHOWN = {
+    r" \| [~\w.]*_Default\b": "",
+    r"[~\w.]*_Default\.POLICY\b": "CachePolicy()",
+    r"mappingproxy\(\{\}\)": "{}",
+    # A default that is worked out from the other fields.
+    r"\bNOTHING\b": "...",
+}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register all that with Sphinx."""
     app.add_directive("figure-svg", FigureSvg)
     app.connect("builder-inited", collect_field_docs)
-    app.connect("autodoc-process-signature", show_default_policy, priority=900)
+    app.connect("autodoc-process-signature", tidy_signature, priority=900)
     app.connect("missing-reference", resolve_public_name)
     return {"parallel_read_safe": True}
