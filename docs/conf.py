@@ -29,7 +29,7 @@ default_role = "code"
 autodoc_member_order = "bysource"
 # Types stand in the signatures, one argument a line where one line is too short.
 autodoc_typehints = "signature"
-python_maximum_signature_line_length = 76
+python_maximum_signature_line_length = 64
 
 # Only our own public names have to lead somewhere: there are no inventories of others.
 nitpick_ignore_regex = [("py:.*", r"(?!nango_client\b).*|.*\._.*")]
