@@ -155,10 +155,10 @@ def retry_decision() -> str:
     """Draw what is asked before a request is sent again."""
     questions = [
         ("May the failure pass by itself?", "A lost connection, a timeout, 408, 429, 500, 502, 503, 504. Not TLS, not invalid_credentials.", "no"),
-        ("A force_refresh that may have run?", "Bytes had left, and the answer is not a 429 nor a 503 with Retry-After.", "yes"),
+        ("Might a force_refresh run twice?", "Bytes had left, and the answer is not a 429 nor a 503 with Retry-After.", "yes"),
         ("Is an attempt left?", "max_attempts, 3 by default.", "no"),
         ("Is the wait short enough?", "The server's own wait is at most max_retry_after, 30 s.", "no"),
-        ("Does the wait fit?", "It ends before the deadline of the call, total, 60 s.", "no"),
+        ("Does the wait fit?", "It ends before the call's deadline: total, 60 s.", "no"),
         ("Is there budget?", "A retry takes 1 of the client's 100; a call adds 0.1.", "no"),
     ]  # fmt: skip
     right = 362.0
@@ -194,7 +194,7 @@ def retry_decision() -> str:
     ]
     words = ["The error", "is raised;", "the cache", "may still", "serve its", "answer."]
     for index, row in enumerate(words):
-        out.append(text(right + 19, 190 + index * LINE, row, "b" if index < 2 else ""))  # noqa: PLR2004
+        out.append(text(right + 17, 190 + index * LINE, row, "b" if index < 2 else ""))  # noqa: PLR2004
     y += 24
     out += [
         f'<rect class="good" x="18" y="{y}" width="9" height="46"/>',
