@@ -47,7 +47,7 @@ def lines(
     x: float, y: float, words: str, width: int, kind: str = ""
 ) -> tuple[list[Element], float]:
     """Write words on lines of at most `width` characters; give also the height of them all."""
-    rows = wrap(words, width)
+    rows = wrap(words, width, break_on_hyphens=False)
     return [text(x, y + i * LINE, row, kind) for i, row in enumerate(rows)], len(rows) * LINE
 
 
