@@ -15,20 +15,14 @@ own ``Date`` a wall clock that was wrong from the start.
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from itertools import product
 from typing import Final, NamedTuple, final
 
 import attrs
 
 from nango_client._clock import Clock
 from nango_client._config import CachePolicy
+from nango_client._protocol import Key, Pair, variants
 from nango_client.models import Connection
-
-# Everything that changes the answer: both ids, with refresh token, with a new GitHub app token.
-Key = tuple[str, str, bool, bool]
-# The two ids of a connection.
-Pair = tuple[str, str]
 
 # The soft line comes at the latest at this part of `max_age`.
 _SOFT_PART: Final = 0.8
@@ -86,7 +80,10 @@ class Ticket:
         self.is_void: bool = False
 
 
-class _Entry:
+@final
+class Entry:
+    """An answer, and how long it may be served."""
+
     __slots__ = (
         "connection",
         "dead_at",
@@ -95,6 +92,7 @@ class _Entry:
         "monotonic",
         "outage",
         "renew_at",
+        "used",
         "wall",
     )
 
@@ -102,7 +100,7 @@ class _Entry:
         self.connection = connection
         self.wall = ticket.wall
         self.monotonic = ticket.monotonic
-        # Up to these readings nothing needs to be looked at but the clocks.
+        # Before both of these readings it serves, and nothing else needs to be looked at.
         self.fast_wall = ticket.wall + min(soft, dead)
         self.fast_monotonic = ticket.monotonic + min(soft, dead)
         # Ages, in seconds.
@@ -110,6 +108,8 @@ class _Entry:
         self.dead_at = dead
         # Whether a caller has waited in vain since `max_age`.
         self.outage = False
+        # The number of the last use.
+        self.used: int
 
 
 class _Failure(NamedTuple):
@@ -128,46 +128,26 @@ class TokenCache:
         # Sums that most entries share, one object each.
         self._soft_age = 0.0 if policy is None else _SOFT_PART * policy.max_age
         self._dead_age = 0.0 if policy is None else policy.max_age + policy.stale_if_error
-        self._time = clock.time
-        self._monotonic = clock.monotonic
-        self._entries: OrderedDict[Key, _Entry] = OrderedDict()
+        self.time = clock.time
+        self.monotonic = clock.monotonic
+        self._entries: dict[Key, Entry] = {}
+        self.look_up: Final = self._entries.get
         self._failures: OrderedDict[Key, _Failure] = OrderedDict()
         self._tickets: dict[Pair, set[Ticket]] = {}
-        self.hits: int = 0
+        # Every time that an entry was stored or served, and how many of these were no hits.
+        self.uses = 0
+        self._not_hits = 0
+        # Keys by the number of their last use, the oldest last; see `_evict`.
+        self._eviction_order: list[tuple[int, Key]] = []
         self.misses: int = 0
         self.coalesced: int = 0
         self.refreshes: int = 0
         self.stale_served: int = 0
         self.evictions: int = 0
-        self.fresh: Final[Callable[[Key], Connection | None]] = self._make_fresh()
-
-    def _make_fresh(self) -> Callable[[Key], Connection | None]:
-        """Make the fast way of nearly all calls.
-
-        A closure, because looking its parts up on `self` would cost a hit a tenth of its time.
-        """
-        look_up = self._entries.get
-        mark_as_used = self._entries.move_to_end
-        time, monotonic = self._time, self._monotonic
-
-        def fresh(key: Key) -> Connection | None:
-            """Give the answer if it is younger than its soft line."""
-            try:
-                entry = look_up(key)
-            except TypeError:
-                # An id that is no string and has no hash; it is refused where requests are made.
-                return None
-            if entry is None or time() >= entry.fast_wall or monotonic() >= entry.fast_monotonic:
-                return None
-            mark_as_used(key)
-            self.hits += 1
-            return entry.connection
-
-        return fresh
 
     def info(self) -> CacheInfo:
         return CacheInfo(
-            hits=self.hits,
+            hits=self.uses - self._not_hits,
             misses=self.misses,
             coalesced=self.coalesced,
             refreshes=self.refreshes,
@@ -186,11 +166,9 @@ class TokenCache:
         renewal_is_due = age >= entry.renew_at
         if is_stale and renewal_is_due and not entry.outage:
             return None
-        self._entries.move_to_end(key)
+        self._use(entry, is_hit=not is_stale)
         if is_stale:
             self.stale_served += 1
-        else:
-            self.hits += 1
         return Found(entry.connection, is_stale, renewal_is_due)
 
     def find_after_failure(self, key: Key) -> Connection | None:
@@ -198,7 +176,7 @@ class TokenCache:
         entry = self._alive(key)
         if entry is None:
             return None
-        self._entries.move_to_end(key)
+        self._use(entry, is_hit=False)
         self.stale_served += 1
         return entry.connection
 
@@ -214,13 +192,13 @@ class TokenCache:
 
     def begin(self, key: Key, *, forced: bool) -> Ticket:
         """Note that a fetch of `key` begins now; `finish` must follow."""
-        ticket = Ticket(key, self._time(), self._monotonic(), forced=forced)
-        self._tickets.setdefault(key[:2], set()).add(ticket)
+        ticket = Ticket(key, self.time(), self.monotonic(), forced=forced)
+        self._tickets.setdefault(_pair(key), set()).add(ticket)
         return ticket
 
     def finish(self, ticket: Ticket) -> None:
         """Note that the fetch has ended, in whatever way."""
-        pair = ticket.key[:2]
+        pair = _pair(ticket.key)
         tickets = self._tickets[pair]
         tickets.remove(ticket)
         if not tickets:
@@ -238,11 +216,11 @@ class TokenCache:
             server_time: the answer's ``Date`` in epoch seconds, None where it has none.
         """
         if ticket.forced:
-            self._void(ticket.key[:2], keep_forced=True)
+            self._void(_pair(ticket.key), keep_forced=True)
         if ticket.is_void or self._policy is None:
             return
         if ticket.forced:
-            self._drop(ticket.key[:2])
+            self._drop(_pair(ticket.key))
         self._failures.pop(ticket.key, None)
         self._entries.pop(ticket.key, None)
         life = math.inf
@@ -258,10 +236,10 @@ class TokenCache:
         soft = min(self._soft_age, max(life - self._policy.refresh_ahead, life / 2))
         # With the answer's own ids, so that the caller's equal strings need not be kept as well.
         key = (connection.connection_id, connection.provider_config_key, *ticket.key[2:])
-        self._entries[key] = _Entry(ticket, connection, soft, dead)
+        entry = self._entries[key] = Entry(ticket, connection, soft, dead)
+        self._use(entry, is_hit=False)
         if len(self._entries) > self._policy.max_entries:
-            self._entries.popitem(last=False)
-            self.evictions += 1
+            self._evict()
 
     def postpone(self, ticket: Ticket, *, spares: bool) -> None:
         """Note that a fetch failed, and the entry stays: the next try waits.
@@ -286,7 +264,7 @@ class TokenCache:
         if ticket.is_void or self._policy is None or not self._policy.error_ttl:
             return
         self._failures.pop(ticket.key, None)
-        self._failures[ticket.key] = _Failure(error, self._time(), self._monotonic())
+        self._failures[ticket.key] = _Failure(error, self.time(), self.monotonic())
         while (
             len(self._failures) > self._policy.max_entries
             or self._age(next(iter(self._failures.values()))) >= self._policy.error_ttl
@@ -300,9 +278,9 @@ class TokenCache:
         """
         if ticket.is_void:
             return
-        self._drop(ticket.key[:2])
+        self._drop(_pair(ticket.key))
         if ticket.forced:
-            self._void(ticket.key[:2], keep_forced=True)
+            self._void(_pair(ticket.key), keep_forced=True)
 
     def invalidate(self, connection_id: str | None, provider_config_key: str | None) -> int:
         """Drop all that matches (None matches everything); give the number of entries dropped.
@@ -315,7 +293,7 @@ class TokenCache:
             keys = (*self._entries, *self._failures)
             pairs = {
                 pair
-                for pair in (*((key[0], key[1]) for key in keys), *self._tickets)
+                for pair in (*map(_pair, keys), *self._tickets)
                 if connection_id in {None, pair[0]} and provider_config_key in {None, pair[1]}
             }
         before = len(self._entries)
@@ -330,22 +308,44 @@ class TokenCache:
             self._entries.pop(key, None)
             self._failures.pop(key, None)
 
+    def _use(self, entry: Entry, *, is_hit: bool) -> None:
+        self.uses = entry.used = self.uses + 1
+        self._not_hits += not is_hit
+
+    def _evict(self) -> None:
+        """Drop the entry whose last use is longest ago.
+
+        A hit only stamps its entry: keeping the entries in order would cost each hit a tenth of its
+        time. So they are put in order here, all at once, which lasts until each of them was evicted
+        or used again.
+        """
+        while True:
+            if not self._eviction_order:
+                by_use = ((entry.used, key) for key, entry in self._entries.items())
+                self._eviction_order = sorted(by_use, reverse=True)
+            used, key = self._eviction_order.pop()
+            entry = self._entries.get(key)
+            if entry is not None and entry.used == used:
+                del self._entries[key]
+                self.evictions += 1
+                return
+
     def _void(self, pair: Pair, *, keep_forced: bool = False) -> None:
         for ticket in self._tickets.get(pair, ()):
             ticket.is_void = ticket.is_void or not (keep_forced and ticket.forced)
 
-    def _alive(self, key: Key) -> _Entry | None:
+    def _alive(self, key: Key) -> Entry | None:
         entry = self._entries.get(key)
-        if entry is not None and self._age(entry) >= entry.dead_at:
+        if entry is None:
+            return None
+        if self._age(entry) >= entry.dead_at:
             del self._entries[key]
             return None
         return entry
 
-    def _age(self, since: _Entry | _Failure) -> float:
-        return max(self._time() - since.wall, self._monotonic() - since.monotonic)
+    def _age(self, since: Entry | _Failure) -> float:
+        return max(self.time() - since.wall, self.monotonic() - since.monotonic)
 
 
-def variants(pair: Pair) -> Iterator[Key]:
-    """Give the keys of all that can be asked for about a connection."""
-    for include_refresh_token, new_github_token in product((False, True), repeat=2):
-        yield *pair, include_refresh_token, new_github_token
+def _pair(key: Key) -> Pair:
+    return key[0], key[1]

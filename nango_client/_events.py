@@ -57,6 +57,11 @@ class Reporter:
     def __init__(self, hook: Hook | None) -> None:
         self._hook = hook
 
+    def outcome(self, kind: EventKind) -> None:
+        """Pass on how the cache answered a call; all that costs one that nobody listens to."""
+        if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
+            self.report(kind)
+
     def report(
         self,
         kind: EventKind,

@@ -11,29 +11,28 @@ class Lifecycle:
     """Open until closed; used under one running event loop at a time."""
 
     def __init__(self) -> None:
-        self.closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.closed: bool = False
+        # The loop that calls are made under; where it is the running one, there is nothing to do.
+        self.loop: asyncio.AbstractEventLoop | None = None
 
-    def enter(self) -> bool:
-        """Check that a call may begin here and now; True where it is the first under its loop.
+    def enter(self) -> None:
+        """Begin to be used under the running loop.
 
         Raises:
-            ClientClosedError: after `closed` was set.
+            ClientClosedError: after `close`.
             ConfigurationError: another event loop, of another thread, is running with this client.
         """
         if self.closed:
             raise ClientClosedError("this NangoClient is closed: make a new one")
-        loop = asyncio.get_running_loop()
-        if loop is self._loop:
-            return False
-        if self._loop is not None and self._loop.is_running():
+        if self.loop is not None and self.loop.is_running():
             raise ConfigurationError(
                 "this NangoClient is in use under another running event loop, or was before a "
                 "fork: make one client per thread"
             )
-        self._loop = loop
-        return True
+        self.loop = asyncio.get_running_loop()
 
-    def is_here(self) -> bool:
-        """Say whether the running loop is the one that calls were made under."""
-        return self._loop is asyncio.get_running_loop()
+    def close(self) -> bool:
+        """Be used no more; give whether the running loop is the one that calls were made under."""
+        is_here = self.loop is asyncio.get_running_loop()
+        self.closed, self.loop = True, None
+        return is_here

@@ -1,17 +1,25 @@
 """A connection from the cache, from a fetch under way, or from Nango."""
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple, final
+from typing import Final, NamedTuple, final
 
-from nango_client._cache import Key, Ticket, TokenCache, variants
+from nango_client._cache import Ticket, TokenCache
 from nango_client._converter import decode_connection
 from nango_client._events import Reporter
 from nango_client._headers import date_of
 from nango_client._lifecycle import Lifecycle
-from nango_client._protocol import Request, Response, connection_request
+from nango_client._protocol import (
+    FORCE_REFRESH,
+    Key,
+    Request,
+    Response,
+    connection_request,
+    variants,
+)
 from nango_client._requester import Requester
-from nango_client._single_flight import SingleFlight
+from nango_client._single_flight import Flight, SingleFlight
 from nango_client.exceptions import (
     AuthenticationError,
     DecodeError,
@@ -35,10 +43,6 @@ _ENDS_ENTRY: Final = (
 # `Date` has whole seconds and travels: only a larger difference is one of the clocks (seconds).
 _SAME_TIME: Final = 2.0
 
-# A key, and whether the fetch is forced: the two kinds never share an answer.
-FlightKey = tuple[Key, bool]
-Fetch = Callable[[], Coroutine[Any, Any, Connection]]
-
 
 class _Answer(NamedTuple):
     connection: Connection
@@ -58,55 +62,59 @@ class Lookup:
         reporter: Reporter,
         *,
         time: Callable[[], float],
-        reports_hits: bool,
     ) -> None:
         self._requester = requester
         self._cache = cache
-        self._flights: SingleFlight[FlightKey, Connection] = SingleFlight(_replica)
+        self._flights: SingleFlight[Key, Connection] = SingleFlight(_replica)
         self._lifecycle = lifecycle
         self._reporter = reporter
         self._time = time
         # How far the server's clock is ahead of ours.
         self._skew = 0.0
-        self.fresh: Final = self._fresh_with_report if reports_hits else cache.fresh
 
-    async def resolve(self, key: Key, *, forced: bool) -> Connection:
-        """Give the connection of `key` where `fresh` had none, or was not asked.
+    def ask(self, key: Key) -> Connection | Flight[Key, Connection]:
+        """Give a connection that may be served at once, else the fetch to wait for.
 
-        Written as one coroutine: each more would cost every cancelled caller an unwound frame.
+        Args:
+            key: both ids and options; `FORCE_REFRESH`, where it is one, comes last.
 
         Raises:
-            NangoError: it could not be had.
+            NangoError: it cannot be had, or not now.
         """
-        if self._lifecycle.enter():
+        if self._lifecycle.loop is not asyncio.get_running_loop():
+            self._lifecycle.enter()
             self._flights.abandon()
-        # Any true value means True, and equal calls need equal keys.
-        key, forced = (key[0], key[1], bool(key[2]), bool(key[3])), bool(forced)
-        request = connection_request(
-            key[0],
-            key[1],
-            force_refresh=forced,
-            include_refresh_token=key[2],
-            refresh_github_app_jwt_token=key[3],
-        )
-        flight = (key, forced)
-        fetch = partial(self._fetch, key, request)
-        if not forced and (connection := self._serve(flight, fetch)) is not None:
-            return connection
-        if flight in self._flights:
-            self._cache.coalesced += 1
-            self._reporter.report("coalesced")
-        else:
-            self._cache.misses += 1
-            self._reporter.report("miss")
         try:
-            return await self._flights.run(flight, fetch)
-        except NangoError as error:
-            failure = error
-        if not forced and _spares_entry(failure):
+            flight = self._flights.get(key)
+        except TypeError:
+            flight = None
+            connection_request(*key)  # One of the ids is no string and has no hash; it says which.
+        forced = len(key) > 2 and key[-1] == FORCE_REFRESH  # noqa: PLR2004  after the ids
+        # Where callers wait for a fetch already, nothing can be served.
+        if not forced and (flight is None or flight.is_pinned):
+            connection = self._serve(key)
+            if connection is not None:
+                return connection
+        if flight is not None:
+            self._cache.coalesced += 1
+            self._reporter.outcome("coalesced")
+            return flight
+        request = connection_request(*key)
+        self._cache.misses += 1
+        self._reporter.outcome("miss")
+        return self._flights.start(key, partial(self._fetch, key, request))
+
+    def after_failure(self, key: Key, failure: NangoError) -> Connection:
+        """Give the cached answer that serves a caller whose fetch has just failed.
+
+        Raises:
+            NangoError: `failure`, where none may.
+        """
+        if _spares_entry(failure):
+            # There is none under the key of a forced fetch.
             connection = self._cache.find_after_failure(key)
             if connection is not None:
-                self._reporter.report("stale")
+                self._reporter.outcome("stale")
                 return connection
         raise failure
 
@@ -117,46 +125,40 @@ class Lookup:
     def invalidate(self, connection_id: str | None, provider_config_key: str | None) -> int:
         """Drop what matches from the cache, and let nobody join a fetch that began before."""
         self._flights.forget_where(
-            lambda flight: (
-                connection_id in {None, flight[0][0]}
-                and provider_config_key in {None, flight[0][1]}
-            )
+            lambda key: connection_id in {None, key[0]} and provider_config_key in {None, key[1]}
         )
         return self._cache.invalidate(connection_id, provider_config_key)
 
     async def close(self, error: NangoError) -> None:
         """Empty the cache and end all fetches; callers that wait get `error`."""
         self._cache.invalidate(None, None)
-        if self._lifecycle.is_here():
+        if self._lifecycle.close():
             await self._flights.close(error)
 
-    def _fresh_with_report(self, key: Key) -> Connection | None:
-        connection = self._cache.fresh(key)
-        if connection is not None:
-            self._reporter.report("hit")
-        return connection
-
-    def _serve(self, flight: FlightKey, fetch: Fetch) -> Connection | None:
+    def _serve(self, key: Key) -> Connection | None:
         """Give what may be served without waiting, and begin a renewal where one is due.
 
         Raises:
             NangoError: a recent fetch failed with it, and it is remembered.
         """
-        found = self._cache.find(flight[0])
+        found = self._cache.find(key)
         if found is not None:
-            self._reporter.report("stale" if found.is_stale else "hit")
-            if found.renewal_is_due and self._flights.launch(flight, fetch):
+            self._reporter.outcome("stale" if found.is_stale else "hit")
+            if found.renewal_is_due and self._flights.get(key) is None:
+                fetch = partial(self._fetch, key, connection_request(*key))
+                self._flights.start(key, fetch, is_pinned=True)
                 self._cache.refreshes += 1
-                self._reporter.report("renewal")
+                self._reporter.outcome("renewal")
             return found.connection
-        remembered = self._cache.remembered_failure(flight[0])
+        remembered = self._cache.remembered_failure(key)
         if remembered is not None:
             raise _replica(remembered)
         return None
 
     async def _fetch(self, key: Key, request: Request) -> Connection:
         """Ask Nango and tell the cache how it went; runs in a task of its own."""
-        ticket = self._cache.begin(key, forced=request.changes_state)
+        forced = request.changes_state
+        ticket = self._cache.begin(key[:-1] if forced else key, forced=forced)
         try:
             answer = await self._requester.fetch(request, partial(_read, key))
             self._cache.store(ticket, answer.connection, answer.server_time)
@@ -165,10 +167,10 @@ class Lookup:
             raise
         finally:
             self._cache.finish(ticket)
-            if ticket.forced:
+            if forced:
                 # Their answers may still hold the token that was just replaced.
-                for variant in variants(key[:2]):
-                    self._flights.forget((variant, False))
+                for variant in variants((key[0], key[1])):
+                    self._flights.forget(variant)
         skew = (answer.server_time or answer.received_at) - answer.received_at
         self._skew = skew if abs(skew) > _SAME_TIME else 0.0
         return answer.connection
@@ -196,7 +198,7 @@ def _spares_entry(error: NangoError) -> bool:
 def _read(key: Key, response: Response) -> _Answer:
     connection = decode_connection(response)
     # A confused proxy may answer about something else.
-    for name, asked in zip(("connection_id", "provider_config_key"), key[:2], strict=True):
+    for name, asked in zip(("connection_id", "provider_config_key"), key, strict=False):
         if getattr(connection, name) != asked:
             raise DecodeError(f"the answer names another {name} than was asked for", path=name)
     return _Answer(connection, date_of(response.headers), response.received_at)

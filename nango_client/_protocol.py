@@ -1,7 +1,7 @@
 """The Nango protocol without I/O: requests, answers, and the error that an answer stands for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, final
 from urllib.parse import quote
@@ -95,15 +95,31 @@ def _quoted(name: str, value: str) -> str:
     return quote(check_id(name, value), safe="")
 
 
-def connection_request(
-    connection_id: str,
-    provider_config_key: str,
-    *,
-    force_refresh: bool = False,
-    include_refresh_token: bool = False,
-    refresh_github_app_jwt_token: bool = False,
-) -> Request:
+# What is asked for: both ids, and the wire names of the options that are on. It decides the answer,
+# so cached answers and requests under way are known by it.
+Key = tuple[str, ...]
+# The two ids of a connection.
+Pair = tuple[str, str]
+
+FORCE_REFRESH: Final = "force_refresh"
+INCLUDE_REFRESH: Final = "refresh_token"
+RENEW_GITHUB: Final = "refresh_github_app_jwt_token"
+_VARIANTS: Final = ((), (INCLUDE_REFRESH,), (RENEW_GITHUB,), (INCLUDE_REFRESH, RENEW_GITHUB))
+
+
+def variants(pair: Pair) -> Iterator[Key]:
+    """Give the keys of all that can be asked for about a connection without force."""
+    for options in _VARIANTS:
+        yield *pair, *options
+
+
+def connection_request(connection_id: str, provider_config_key: str, *options: str) -> Request:
     """Make the request for one connection.
+
+    Args:
+        connection_id: the connection's id.
+        provider_config_key: the integration's key.
+        options: the wire names of the options that are on.
 
     Raises:
         InvalidArgumentError: Nango could not know one of the ids, or the connection id is ``.`` or
@@ -114,18 +130,13 @@ def connection_request(
         raise InvalidArgumentError(f"connection_id {segment!r} cannot travel in a URL's path")
     query = f"provider_config_key={_quoted('provider_config_key', provider_config_key)}"
     # The server refuses what it does not know, and older ones know less: send only what is true.
-    if force_refresh:
-        query += "&force_refresh=true"
-    if include_refresh_token:
-        query += "&refresh_token=true"
-    if refresh_github_app_jwt_token:
-        query += "&refresh_github_app_jwt_token=true"
+    query += "".join(f"&{option}=true" for option in options)
     return Request(
         path=f"/connection/{segment}",
         query=query,
         route="/connection/{connection_id}",
         about=f"connection {connection_id!r} of integration {provider_config_key!r}",
-        changes_state=force_refresh,
+        changes_state=FORCE_REFRESH in options,
     )
 
 

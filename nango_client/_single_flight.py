@@ -15,20 +15,54 @@ T = TypeVar("T")
 _CLOSE_TIMEOUT: Final = 0.5
 
 
-class _Flight(Generic[K, T]):
-    __slots__ = ("key", "pinned", "task", "waiters")
+@final
+class Flight(Generic[K, T]):
+    """One task, and those who wait for it."""
 
-    def __init__(self, key: K, *, pinned: bool) -> None:
+    __slots__ = ("_loop", "_remove", "is_pinned", "key", "task", "waiters")
+
+    def __init__(
+        self, key: K, remove: "Callable[[Flight[K, T]], None]", *, is_pinned: bool
+    ) -> None:
         self.key = key
-        self.pinned = pinned
+        self.is_pinned = is_pinned
         # A dict, because it keeps the order of arrival.
         self.waiters: dict[asyncio.Future[T], None] = {}
         self.task: asyncio.Task[T]
+        self._remove = remove
+        self._loop = asyncio.get_running_loop()
+
+    def join(self) -> asyncio.Future[T]:
+        """Give a future for what the task gives, or for its failure as an object of its own.
+
+        Whoever stops waiting before it is done must `leave`.
+        """
+        waiter: asyncio.Future[T] = self._loop.create_future()
+        self.waiters[waiter] = None
+        return waiter
+
+    def leave(self, waiter: asyncio.Future[T]) -> None:
+        """Wait no longer; the task is cancelled with the last one, unless it is pinned."""
+        del self.waiters[waiter]
+        if not self.waiters and not self.is_pinned:
+            self._remove(self)
+            self.task.cancel()
 
 
 @final
 class SingleFlight(Generic[K, T]):
-    """Runs coroutines by key, each key once at a time."""
+    """Runs coroutines by key, each key once at a time.
+
+    A caller does this::
+
+        flight = flights.get(key) or flights.start(key, fetch)
+        waiter = flight.join()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            flight.leave(waiter)
+            raise
+    """
 
     def __init__(self, replicate: Callable[[BaseException], BaseException]) -> None:
         """Make an empty one.
@@ -37,40 +71,32 @@ class SingleFlight(Generic[K, T]):
             replicate: gives an equal exception object, since every waiter gets its own.
         """
         self._replicate = replicate
-        self._by_key: dict[K, _Flight[K, T]] = {}
+        self._by_key: dict[K, Flight[K, T]] = {}
         # Also those that were forgotten and are still waited for.
-        self._all: set[_Flight[K, T]] = set()
+        self._all: set[Flight[K, T]] = set()
+        self.get: Final = self._by_key.get
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def __contains__(self, key: K) -> bool:
-        return key in self._by_key
+    def start(
+        self, key: K, run: Callable[[], Coroutine[Any, Any, T]], *, is_pinned: bool = False
+    ) -> Flight[K, T]:
+        """Start and give the flight of `key`, of which there must be none.
 
-    async def run(self, key: K, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Give what the flight of `key` gives; `start` one if none is under way.
-
-        The flight is cancelled when the last of its waiters is.
-
-        Raises:
-            Exception: what the flight raised, as an object of the caller's own.
+        Args:
+            key: under which `get` finds it until it ends.
+            run: makes the coroutine.
+            is_pinned: nobody needs to wait for it.
         """
-        flight = self._by_key.get(key) or self._take_off(key, start, pinned=False)
-        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        flight.waiters[waiter] = None
-        try:
-            return await waiter
-        finally:
-            flight.waiters.pop(waiter, None)
-            if not flight.waiters and not flight.pinned:
-                self._abort(flight)
-
-    def launch(self, key: K, start: Callable[[], Coroutine[Any, Any, T]]) -> bool:
-        """Start a flight that nobody needs to wait for; False if one is under way already."""
-        if key in self._by_key:
-            return False
-        self._take_off(key, start, pinned=True)
-        return True
+        flight: Flight[K, T] = Flight(key, self._remove, is_pinned=is_pinned)
+        # Known before the task is made: with an eager task factory it runs at once.
+        self._by_key[key] = flight
+        self._all.add(flight)
+        task = asyncio.get_running_loop().create_task(run(), name="nango_client request")
+        flight.task = task
+        task.add_done_callback(lambda _: self._land(flight, task))
+        return flight
 
     def forget(self, key: K) -> None:
         """Let the next caller start anew; those who wait now still get their answer."""
@@ -98,19 +124,7 @@ class SingleFlight(Generic[K, T]):
         self._by_key.clear()
         self._all.clear()
 
-    def _take_off(
-        self, key: K, start: Callable[[], Coroutine[Any, Any, T]], *, pinned: bool
-    ) -> _Flight[K, T]:
-        flight: _Flight[K, T] = _Flight(key, pinned=pinned)
-        # Known before the task is made: with an eager task factory it runs at once.
-        self._by_key[key] = flight
-        self._all.add(flight)
-        task = asyncio.get_running_loop().create_task(start(), name="nango_client request")
-        flight.task = task
-        task.add_done_callback(lambda _: self._land(flight, task))
-        return flight
-
-    def _land(self, flight: _Flight[K, T], task: asyncio.Task[T]) -> None:
+    def _land(self, flight: Flight[K, T], task: asyncio.Task[T]) -> None:
         self._remove(flight)
         if task.cancelled():
             for waiter in flight.waiters:
@@ -125,16 +139,12 @@ class SingleFlight(Generic[K, T]):
             if not waiter.done():
                 waiter.set_result(result)
 
-    def _fail(self, flight: _Flight[K, T], error: BaseException) -> None:
+    def _fail(self, flight: Flight[K, T], error: BaseException) -> None:
         for waiter in flight.waiters:
             if not waiter.done():
                 waiter.set_exception(self._replicate(error))
 
-    def _abort(self, flight: _Flight[K, T]) -> None:
-        self._remove(flight)
-        flight.task.cancel()
-
-    def _remove(self, flight: _Flight[K, T]) -> None:
+    def _remove(self, flight: Flight[K, T]) -> None:
         self._all.discard(flight)
         if self._by_key.get(flight.key) is flight:
             del self._by_key[flight.key]

@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
+from first_look import fresh
 
 from nango_client import CacheInfo, CachePolicy, Connection, OAuth2Credentials
 from nango_client._cache import Key, TokenCache
 
 EPOCH = 1_800_000_000.0
-KEY: Key = ("user-42", "github", False, False)
-OTHER: Key = ("user-43", "github", False, False)
-WITH_REFRESH_TOKEN: Key = ("user-42", "github", True, False)
+KEY: Key = ("user-42", "github")
+OTHER: Key = ("user-43", "github")
+WITH_REFRESH_TOKEN: Key = ("user-42", "github", "refresh_token")
 
 
 class ManualClock:
@@ -83,13 +84,13 @@ def fail(cache: TokenCache, key: Key = KEY, *, spares: bool = True) -> None:
 
 def served(cache: TokenCache, key: Key = KEY) -> Connection | None:
     """Ask as a caller does: the fast way, then the other."""
-    found = cache.find(key) if (fresh := cache.fresh(key)) is None else None
-    return found.connection if found else fresh
+    found = cache.find(key) if (first := fresh(cache, key)) is None else None
+    return found.connection if found else first
 
 
 def test_an_empty_cache_has_nothing(cache: TokenCache) -> None:
     """A key that was never fetched is not found in any way."""
-    assert cache.fresh(KEY) is None
+    assert fresh(cache, KEY) is None
     assert cache.find(KEY) is None
     assert cache.find_after_failure(KEY) is None
     assert cache.remembered_failure(KEY) is None
@@ -114,11 +115,11 @@ def test_a_renewal_is_due_from_the_soft_line_on(
     connection = put(cache, answer(life))
 
     clock.advance(soft_line - 0.001)
-    before = cache.fresh(KEY)
+    before = fresh(cache, KEY)
     clock.advance(0.001)
 
     assert before is connection
-    assert cache.fresh(KEY) is None
+    assert fresh(cache, KEY) is None
 
 
 def test_an_answer_past_its_soft_line_is_served_while_a_renewal_is_due(
@@ -269,26 +270,26 @@ def test_life_counts_from_the_start_of_the_request(cache: TokenCache, clock: Man
     cache.finish(ticket)
 
     clock.advance(219.9)
-    before = cache.fresh(KEY)
+    before = fresh(cache, KEY)
     clock.advance(0.1)
 
     assert before is not None
-    assert cache.fresh(KEY) is None
+    assert fresh(cache, KEY) is None
 
 
 def test_the_least_recently_used_entry_goes_first(clock: ManualClock) -> None:
     """Over max_entries the entry that was not asked for longest makes room."""
     cache = TokenCache(CachePolicy(max_entries=2), clock)
-    third: Key = ("user-44", "github", False, False)
+    third: Key = ("user-44", "github")
     put(cache, key=KEY)
     put(cache, key=OTHER)
-    cache.fresh(KEY)
+    fresh(cache, KEY)
 
     put(cache, key=third)
 
-    assert cache.fresh(OTHER) is None
-    assert cache.fresh(KEY) is not None
-    assert cache.fresh(third) is not None
+    assert fresh(cache, OTHER) is None
+    assert fresh(cache, KEY) is not None
+    assert fresh(cache, third) is not None
     assert cache.info().evictions == 1
 
 
@@ -303,7 +304,7 @@ def test_every_way_of_serving_counts_as_use(
     clock.advance(250.0)
     look(cache, KEY)
 
-    put(cache, key=("user-44", "github", False, False))
+    put(cache, key=("user-44", "github"))
 
     assert look(cache, KEY) is not None
     assert look(cache, OTHER) is None
@@ -371,7 +372,7 @@ def test_a_slower_fetch_does_not_overwrite_a_forced_one(cache: TokenCache) -> No
     cache.store(slow, answer(), 0.0)
     cache.finish(slow)
 
-    assert cache.fresh(KEY) is forced
+    assert fresh(cache, KEY) is forced
 
 
 def test_a_forced_answer_ends_entries_that_hold_the_old_token(cache: TokenCache) -> None:
@@ -381,8 +382,8 @@ def test_a_forced_answer_ends_entries_that_hold_the_old_token(cache: TokenCache)
 
     put(cache, forced=True)
 
-    assert cache.fresh(WITH_REFRESH_TOKEN) is None
-    assert cache.fresh(OTHER) is not None
+    assert fresh(cache, WITH_REFRESH_TOKEN) is None
+    assert fresh(cache, OTHER) is not None
 
 
 def test_of_two_forced_fetches_the_one_that_ends_last_stays(cache: TokenCache) -> None:
@@ -394,7 +395,7 @@ def test_of_two_forced_fetches_the_one_that_ends_last_stays(cache: TokenCache) -
     cache.store(first, last, 0.0)
     cache.finish(first)
 
-    assert cache.fresh(KEY) is last
+    assert fresh(cache, KEY) is last
 
 
 @pytest.mark.parametrize("forced", [False, True])
@@ -407,7 +408,7 @@ def test_invalidate_keeps_a_fetch_under_way_out(cache: TokenCache, *, forced: bo
     cache.remember(ticket, RuntimeError())
     cache.finish(ticket)
 
-    assert cache.fresh(KEY) is None
+    assert fresh(cache, KEY) is None
     assert cache.remembered_failure(KEY) is None
 
 
@@ -443,7 +444,7 @@ def test_invalidate_drops_what_matches(
     dropped: int,
 ) -> None:
     """None matches everything, and the number of entries that went is given."""
-    keys: list[Key] = [KEY, WITH_REFRESH_TOKEN, OTHER, ("user-42", "slack", False, False)]
+    keys: list[Key] = [KEY, WITH_REFRESH_TOKEN, OTHER, ("user-42", "slack")]
     for key in keys:
         put(cache, key=key)
 
@@ -488,7 +489,7 @@ def test_a_cache_without_policy_stays_empty(clock: ManualClock) -> None:
 def test_info_counts_what_was_served(cache: TokenCache, clock: ManualClock) -> None:
     """Hits before max_age, stale answers after it, and the entries of now."""
     put(cache)
-    cache.fresh(KEY)
+    fresh(cache, KEY)
     clock.advance(250.0)
     cache.find(KEY)
     clock.advance(60.0)
@@ -507,7 +508,7 @@ def test_a_token_kept_unchanged_by_the_server_is_asked_for_ever_more_rarely(
     end = 600.0
     fetches = 0
     for _ in range(600_00):
-        if cache.fresh(KEY) is None and (
+        if fresh(cache, KEY) is None and (
             (found := cache.find(KEY)) is None or found.renewal_is_due
         ):
             if clock.wall - EPOCH >= end - 1:

@@ -4,13 +4,14 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from first_look import fresh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nango_client import CachePolicy, Connection, OAuth2Credentials
 from nango_client._cache import Key, Ticket, TokenCache
 
-KEY: Key = ("user-42", "github", False, False)
+KEY: Key = ("user-42", "github")
 EPOCH = 1_800_000_000.0
 
 # What happens, and by how much; the cache is asked after each.
@@ -110,9 +111,9 @@ def overtimes(
                 cache.invalidate(None, None)
             case _:
                 continue
-        fresh = cache.fresh(KEY)
+        first = fresh(cache, KEY)
         found = cache.find(KEY)
-        answers = (fresh, found and found.connection, cache.find_after_failure(KEY))
+        answers = (first, found and found.connection, cache.find_after_failure(KEY))
         for answer in answers:
             if answer is not None and answer.expires_at is not None:
                 overtime = world.now - (answer.expires_at.timestamp() - margin)

@@ -26,7 +26,6 @@ from nango_client import (
     RetryPolicy,
     ServerError,
 )
-from nango_client._lifecycle import Lifecycle
 from nango_client.testing import MockNango
 
 IDS = ("user-42", "github")
@@ -416,17 +415,6 @@ def test_a_client_is_neither_pickled_nor_copied() -> None:
     """It holds a key and connections."""
     with pytest.raises(TypeError, match="cannot be copied or pickled"):
         pickle.dumps(NangoClient("key"))
-
-
-def test_a_new_loop_is_noticed_once() -> None:
-    """Lifecycle.enter() says whether a loop is new to it."""
-    lifecycle = Lifecycle()
-
-    async def enter() -> list[bool]:
-        return [lifecycle.enter(), lifecycle.enter(), lifecycle.is_here()]
-
-    assert asyncio.run(enter()) == [True, False, True]
-    assert asyncio.run(enter()) == [True, False, True]
 
 
 def test_opentelemetry_gives_one_span_for_each_attempt(server: MockNango) -> None:

@@ -47,13 +47,26 @@ async def flights() -> AsyncIterator[SingleFlight[str, str]]:
     assert not flights._by_key
 
 
+async def ask(
+    flights: SingleFlight[str, str], key: str, start: Callable[[], Coroutine[Any, Any, str]]
+) -> str:
+    """Be a caller: join the flight, or start it first."""
+    flight = flights.get(key) or flights.start(key, start)
+    waiter = flight.join()
+    try:
+        return await waiter
+    except asyncio.CancelledError:
+        flight.leave(waiter)
+        raise
+
+
 def start_callers(
     flights: SingleFlight[str, str],
     count: int,
     start: Callable[[], Coroutine[Any, Any, str]],
     key: str = "key",
 ) -> list[asyncio.Task[str]]:
-    return [asyncio.create_task(flights.run(key, start)) for _ in range(count)]
+    return [asyncio.create_task(ask(flights, key, start)) for _ in range(count)]
 
 
 async def begun(server: Server, requests: int) -> None:
@@ -120,7 +133,7 @@ async def test_the_last_one_out_aborts_the_request(
     server.answer.set_result("token")
 
     assert aborted == 1
-    assert await flights.run("key", server) == "token"
+    assert await ask(flights, "key", server) == "token"
     assert server.requests == 2
 
 
@@ -137,7 +150,7 @@ async def test_a_failure_reaches_every_caller_as_its_own_object(
     assert [repr(error) for error in errors] == ["LookupError('gone')"] * 3
     assert len({id(error) for error in errors}) == 3
     with pytest.raises(LookupError):
-        await flights.run("key", server)
+        await ask(flights, "key", server)
     assert server.requests == 2
 
 
@@ -159,18 +172,17 @@ async def test_a_callers_traceback_holds_no_frame_of_the_request(
 async def test_a_launched_flight_needs_nobody_to_wait(
     flights: SingleFlight[str, str], server: Server
 ) -> None:
-    """A background flight goes on when those who joined it leave, and is not started twice."""
-    first = flights.launch("key", server)
-    second = flights.launch("key", server)
+    """A background flight goes on when those who joined it leave."""
+    flights.start("key", server, is_pinned=True)
     (caller,) = start_callers(flights, 1, server)
     await asyncio.sleep(0)
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)
 
     server.answer.set_result("token")
-    joined = await flights.run("key", server)
+    joined = await ask(flights, "key", server)
 
-    assert (first, second, joined) == (True, False, "token")
+    assert joined == "token"
     assert (server.requests, server.aborted) == (1, 0)
 
 
@@ -180,7 +192,7 @@ async def test_a_background_failure_is_not_reported_as_never_retrieved(
     """A failed flight that nobody waits for ends in silence."""
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    flights.launch("key", server)
+    flights.start("key", server, is_pinned=True)
     await asyncio.sleep(0)
 
     server.answer.set_exception(LookupError())
@@ -219,7 +231,7 @@ async def test_only_matching_flights_are_forgotten(
     await asyncio.sleep(0)
 
     flights.forget_where(lambda key: key != "key")
-    remained = "key" in flights
+    remained = flights.get("key") is not None
     server.answer.set_result("token")
     await asyncio.gather(*callers)
 
@@ -231,7 +243,7 @@ async def test_close_gives_every_caller_an_error_of_its_own(
 ) -> None:
     """close() cancels all requests, background ones too, and wakes all who wait."""
     callers = start_callers(flights, 3, server)
-    flights.launch("other key", server)
+    flights.start("other key", server, is_pinned=True)
     await begun(server, 2)
 
     await flights.close(LookupError("closed"))

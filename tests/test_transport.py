@@ -176,7 +176,7 @@ async def test_an_answer_is_given_whatever_its_status() -> None:
 
 async def test_a_request_leaves_once_where_the_pooled_connection_is_dead() -> None:
     """A GET is sent again by aiohttp itself; a forced renewal must not run twice."""
-    forced = connection_request("user-42", "github", force_refresh=True)
+    forced = connection_request("user-42", "github", "force_refresh")
     async with WireServer(answer(), reset) as server:
         transport = transport_to(server.url)
         await transport.send(REQUEST, 5.0)

@@ -1,8 +1,8 @@
 """``client.connections``: the connections of a Nango environment."""
 
+from collections.abc import Awaitable, Callable
 from typing import final
 
-from nango_client._lookup import Lookup
 from nango_client.models import Connection
 
 
@@ -10,8 +10,8 @@ from nango_client.models import Connection
 class Connections:
     """The connections of your Nango environment, as ``client.connections``."""
 
-    def __init__(self, lookup: Lookup) -> None:
-        self._lookup = lookup
+    def __init__(self, get_connection: Callable[..., Awaitable[Connection]]) -> None:
+        self._get_connection = get_connection
 
     async def get(
         self,
@@ -23,12 +23,10 @@ class Connections:
         refresh_github_app_jwt_token: bool = False,
     ) -> Connection:
         """Give a connection with its credentials; the same as `NangoClient.get_connection`."""
-        key = (
+        return await self._get_connection(
             connection_id,
             provider_config_key,
-            include_refresh_token,
-            refresh_github_app_jwt_token,
+            force_refresh=force_refresh,
+            include_refresh_token=include_refresh_token,
+            refresh_github_app_jwt_token=refresh_github_app_jwt_token,
         )
-        if not force_refresh and (connection := self._lookup.fresh(key)) is not None:
-            return connection
-        return await self._lookup.resolve(key, forced=force_refresh)
