@@ -129,9 +129,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from nango_client._version import package_version
+        from nango_client._version import VERSION
 
-        return package_version()
+        return VERSION
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES.get(name) or ("exceptions" if name.endswith("Error") else "models")

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -37,13 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit code: 0, 1 for a failure, 2 for bad usage."""
     options = _parser().parse_args(arguments)
     try:
-        return asyncio.run(_run(options))
+        asyncio.run(_run(options))
+        sys.stdout.flush()
     except NangoError as error:
         print(f"nango-client: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         print(f"nango-client: {error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
+    else:
+        return 0
     return 1
 
 
@@ -72,7 +79,7 @@ def _port(text: str) -> int:
     return port
 
 
-async def _run(options: argparse.Namespace) -> int:
+async def _run(options: argparse.Namespace) -> None:
     match options.command:
         case "demo":
             from nango_client._demo import run_demo
@@ -82,7 +89,6 @@ async def _run(options: argparse.Namespace) -> int:
             await _get(options)
         case _:
             await _mock(options.port)
-    return 0
 
 
 async def _get(options: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from nango_client._clock import Clock
 from nango_client._config import Settings, TimeoutPolicy
 from nango_client._deadlines import Deadlines
 from nango_client._protocol import Request, Response
-from nango_client._version import package_version
+from nango_client._version import VERSION
 from nango_client.exceptions import (
     ClientClosedError,
     ConnectionFailedError,
@@ -237,7 +237,7 @@ async def _keep_session(middleware: aiohttp.ClientMiddlewareType) -> AsyncGenera
 
 def _headers() -> dict[str, str]:
     return {
-        "User-Agent": f"nango-client/{package_version()} aiohttp/{aiohttp.__version__}",
+        "User-Agent": f"nango-client/{VERSION} aiohttp/{aiohttp.__version__}",
         "Accept": "application/json",
     }
 

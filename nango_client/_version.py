@@ -1,10 +1,3 @@
-"""The version, read from the installed package's metadata: one source of truth."""
+"""The version; the build reads it from here, so that nothing has to be looked up at run time."""
 
-from functools import cache
-from importlib.metadata import version
-
-
-@cache
-def package_version() -> str:
-    """Give the version of the installed distribution."""
-    return version("nango-client")
+VERSION = "0.1.0"

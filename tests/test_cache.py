@@ -1,11 +1,14 @@
 """The cache by itself: plain calls, a clock moved by hand, no event loop."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 from first_look import fresh
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nango_client import CacheInfo, CachePolicy, Connection, OAuth2Credentials
 from nango_client._cache import Key, TokenCache
@@ -291,6 +294,39 @@ def test_the_least_recently_used_entry_goes_first(clock: ManualClock) -> None:
     assert fresh(cache, KEY) is not None
     assert fresh(cache, third) is not None
     assert cache.info().evictions == 1
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(
+        st.tuples(st.sampled_from(["store", "hit", "find", "stale", "drop"]), st.integers(0, 6))
+    ),
+)
+def test_entries_go_in_the_order_of_their_last_use(
+    max_entries: int, script: list[tuple[str, int]]
+) -> None:
+    """The cache keeps just what a dictionary keeps that is put in order at every use."""
+    cache = TokenCache(CachePolicy(max_entries=max_entries), ManualClock())
+    model: OrderedDict[Key, None] = OrderedDict()
+    for action, number in script:
+        key: Key = (f"user-{number}", "github")
+        if action == "store":
+            put(cache, key=key)
+            model[key] = None
+            model.move_to_end(key)
+            if len(model) > max_entries:
+                model.popitem(last=False)
+            continue
+        if action == "drop":
+            assert cache.invalidate(*key) == (key in model)
+            model.pop(key, None)
+            continue
+        look = {"hit": fresh, "find": TokenCache.find, "stale": TokenCache.find_after_failure}
+        assert (look[action](cache, key) is not None) == (key in model)
+        if key in model:
+            model.move_to_end(key)
+
+    assert set(cache._entries) == set(model)
 
 
 @pytest.mark.parametrize("look", [TokenCache.find, TokenCache.find_after_failure])

@@ -227,6 +227,25 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     assert "usage: nango-client" in done.stderr
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(server: MockNango) -> None:
+    """`nango-client get ... | head -0` says nothing on stderr."""
+    server.add_connection(*IDS)
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "nango_client", "get", *IDS],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+        env=_environment(),
+    )
+    os.close(writer)
+
+    assert done.stderr == b""
+    assert done.returncode == 1
+
+
 def test_ctrl_c_during_get_is_no_success(
     server: MockNango, monkeypatch: pytest.MonkeyPatch
 ) -> None:

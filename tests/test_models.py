@@ -124,6 +124,7 @@ def test_models_are_equal_by_value_and_have_a_hash() -> None:
 
     assert one == same
     assert hash(one) == hash(same)
+    assert one != "something else"
     assert one != connection(metadata={"a": 2})
 
 

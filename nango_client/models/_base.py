@@ -37,19 +37,13 @@ _UNHASHABLE = frozenset(
 )
 
 
-def _hide_by_default(
-    _cls: type, fields: "list[attrs.Attribute[Any]]"
-) -> "list[attrs.Attribute[Any]]":
-    return [
-        field.evolve(repr=field.name in _SHOWN, hash=field.name not in _UNHASHABLE)
-        for field in fields
-    ]
-
-
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(attrs.field,))
 def model(cls: _C) -> _C:
-    """Make `cls` a frozen attrs class whose ``repr`` shows only what `_SHOWN` names."""
-    made = attrs.frozen(kw_only=True, order=False, field_transformer=_hide_by_default)(cls)
+    """Make `cls`, a subclass of `Model`, a frozen attrs class.
+
+    What `Model` does for all is not generated for each: that would be half of the import's time.
+    """
+    made = attrs.frozen(kw_only=True, eq=False, repr=False)(cls)
     made.__module__ = "nango_client"
     return made
 
@@ -58,6 +52,20 @@ class Model:
     """Copying gives the object itself, which cannot change; pickling secrets is refused."""
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._fields() if name in _SHOWN)
+        return f"{type(self).__name__}({shown})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Model) or type(other) is not type(self):
+            return NotImplemented
+        return self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(
+            (type(self), *(value for name, value in self._fields() if name not in _UNHASHABLE))
+        )
 
     def __copy__(self) -> Self:
         return self
@@ -71,3 +79,8 @@ class Model:
             "fetch the connection where it is used"
         )
         raise TypeError(text)
+
+    def _fields(self) -> list[tuple[str, Any]]:
+        # attrs' own decorator is inside ours, where type checkers do not see it.
+        cls: Any = type(self)
+        return [(field.name, getattr(self, field.name)) for field in attrs.fields(cls)]
