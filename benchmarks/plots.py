@@ -1,15 +1,15 @@
-"""Draws the plots of `docs/explanation/performance.md` from `results.json`, as plain SVG.
+"""Draws the plots of `docs/explanation/performance.md`, as plain SVG.
 
 Colours are picked for light and dark pages: mid-grey text, no background.
 """
 
-import json
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import Any
 
-HERE = Path(__file__).parent
-FIGURES = HERE.parent / "docs" / "figures"
+from report import Table
+
+FIGURES = Path(__file__).parent.parent / "docs" / "figures"
 PLOTS = {
     "Fetch, one at a time": "performance-fetch-1.svg",
     "Fetch, 64 at once": "performance-fetch-64.svg",
@@ -19,21 +19,21 @@ PLOTS = {
 BAR, GAP, LEFT, WIDTH = 20, 8, 300, 380
 
 
-def draw(tables: list[dict[str, Any]]) -> None:
+def draw(tables: Iterable[Table]) -> None:
     FIGURES.mkdir(parents=True, exist_ok=True)
     for table in tables:
-        name = PLOTS.get(table["title"])
+        name = PLOTS.get(table.title)
         if name is not None:
             (FIGURES / name).write_text(svg(table))
 
 
-def svg(table: dict[str, Any]) -> str:
+def svg(table: Table) -> str:
     """Draw one bar a contestant; bars that are too long end open, with their number."""
-    rows = sorted(table["rows"], key=lambda row: row["value"])
+    rows = sorted(table.rows, key=lambda row: row.value)
     # A few slow ones must not squeeze the rest into nothing.
-    longest = min(rows[-1]["value"], 2.5 * rows[len(rows) // 2]["value"])
+    longest = min(rows[-1].value, 2.5 * rows[len(rows) // 2].value)
     height = 30 + len(rows) * (BAR + GAP)
-    title = f"{table['title']} ({table['unit']})"
+    title = f"{table.title} ({table.unit})"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 100} {height}" '
         f'font-family="sans-serif" font-size="13" fill="#808890" role="img" '
@@ -42,16 +42,12 @@ def svg(table: dict[str, Any]) -> str:
     ]
     for number, row in enumerate(rows):
         top = 28 + number * (BAR + GAP)
-        colour = "#2f9e6e" if row["name"].startswith("nango_client") else "#7b8fb8"
-        width = WIDTH * min(row["value"], longest) / longest
-        more = " …" if row["value"] > longest else ""
+        colour = "#2f9e6e" if row.name.startswith("nango_client") else "#7b8fb8"
+        width = WIDTH * min(row.value, longest) / longest
+        more = " …" if row.value > longest else ""
         parts += [
-            f'<text x="{LEFT - 8}" y="{top + 15}" text-anchor="end">{escape(row["name"])}</text>',
+            f'<text x="{LEFT - 8}" y="{top + 15}" text-anchor="end">{escape(row.name)}</text>',
             f'<rect x="{LEFT}" y="{top}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>',
-            f'<text x="{LEFT + width + 6:.1f}" y="{top + 15}">{row["value"]:.3g}{more}</text>',
+            f'<text x="{LEFT + width + 6:.1f}" y="{top + 15}">{row.value:.3g}{more}</text>',
         ]
     return "\n".join([*parts, "</svg>", ""])
-
-
-if __name__ == "__main__":
-    draw(json.loads((HERE / "results.json").read_text())["tables"])

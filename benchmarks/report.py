@@ -3,7 +3,7 @@
 import random
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -44,9 +44,6 @@ class Table:
             lines.append(f"| {row.name} | {_number(row.value)} | {ratio} | {row.verdict} |")
         lines += ["", *(f"Skipped, not installed: {name}." for name in self.skipped)]
         return "\n".join(lines)
-
-    def data(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def _number(value: float) -> str:

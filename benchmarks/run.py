@@ -1,7 +1,8 @@
 """Run the benchmarks: `python benchmarks/run.py [--quick] [--only NAME] [--save]`.
 
 Prints Markdown tables. `--quick` runs everything once, to see that it works; its numbers mean
-nothing. `--save` keeps the numbers in `results.json` and draws the plots of the docs from them.
+nothing. `--save` keeps what was printed in `results.md`, which the docs include, and draws their
+plots.
 """
 
 import argparse
@@ -22,7 +23,7 @@ PACKAGES = (
     "nango-client", "aiohttp", "attrs", "cattrs", "tenacity", "yarl", "multidict", "orjson",
     "msgspec", "httpx", "async-lru", "cachetools", "aiocache", "cashews",
 )  # fmt: skip
-RESULTS = Path(__file__).parent / "results.json"
+RESULTS = Path(__file__).parent / "results.md"
 
 
 def versions() -> str:
@@ -57,10 +58,11 @@ def main() -> None:
                 for row in table.rows:
                     row.reach = None
             print(f"\n{table.markdown()}", flush=True)
-            tables.append(table.data())
+            tables.append(table)
     print(f"\nTook {time.perf_counter() - began:.0f} s.")
     if arguments.save:
-        RESULTS.write_text(json.dumps({"versions": versions(), "tables": tables}, indent=1) + "\n")
+        parts = [versions(), *(table.markdown().rstrip() for table in tables)]
+        RESULTS.write_text("\n\n".join(parts) + "\n")
         plots.draw(tables)
 
 
