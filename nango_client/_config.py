@@ -118,7 +118,7 @@ class CachePolicy:
 
 
 @final
-@attrs.frozen
+@attrs.define(eq=False)
 class Settings:
     """Where to send requests, and with which key."""
 

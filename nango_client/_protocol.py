@@ -36,7 +36,7 @@ _REFRESH_BACKOFF: Final = 30.0
 
 
 @final
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Request:
     """One GET, ready to be sent."""
 
@@ -53,7 +53,7 @@ class Request:
 
 
 @final
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Response:
     """One whole answer. The body never shows in a ``repr``."""
 

@@ -43,7 +43,9 @@ def model(cls: _C) -> _C:
 
     What `Model` does for all is not generated for each: that would be half of the import's time.
     """
-    made = attrs.frozen(kw_only=True, eq=False, repr=False)(cls)
+    made = attrs.frozen(
+        kw_only=True, eq=False, repr=False, match_args=False, getstate_setstate=False
+    )(cls)
     made.__module__ = "nango_client"
     return made
 
