@@ -20,8 +20,9 @@ Values = dict[str, Connection]
 
 
 def _bare(values: Values) -> Get:
-    end = time.monotonic() + 3600
-    cache = {(name, INTEGRATION): (value, end) for name, value in values.items()}
+    cache = {
+        (name, INTEGRATION): (value, time.monotonic() + 3600) for name, value in values.items()
+    }
     clock = time.monotonic
 
     async def get(connection: str, integration: str) -> object:

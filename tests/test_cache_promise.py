@@ -133,7 +133,7 @@ policies = st.builds(
 )
 
 
-@settings(max_examples=2_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(policies, first_lives, steps, st.floats(-600, 600), st.booleans())
 def test_no_answer_is_served_from_the_margin_on(
     policy: CachePolicy,

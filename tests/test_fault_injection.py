@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nango_client import NangoClient, NangoError
+from nango_client import NangoClient, NangoError, RetryPolicy
 from nango_client.testing import MockNango
 
 IDS = ("user-42", "github")
@@ -72,7 +72,7 @@ def test_a_fault_at_any_await_leaves_nothing(
     async def main(at: int) -> int:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: complaints.append(context))
-        async with nango_server.client() as client:
+        async with nango_server.client(retry=RetryPolicy(initial_delay=0)) as client:
             original = client._lookup._fetch
             steppers = inject(client, at, fault())
             try:
