@@ -296,6 +296,19 @@ def test_the_least_recently_used_entry_goes_first(clock: ManualClock) -> None:
     assert cache.info().evictions == 1
 
 
+def test_an_entry_that_is_used_again_is_passed_over(clock: ManualClock) -> None:
+    """What was next to go is not, once it has been used."""
+    cache = TokenCache(CachePolicy(max_entries=3), clock)
+    keys: list[Key] = [(f"user-{number}", "github") for number in range(5)]
+    for key in keys[:4]:
+        put(cache, key=key)
+    fresh(cache, keys[1])
+
+    put(cache, key=keys[4])
+
+    assert [fresh(cache, key) is not None for key in keys] == [False, True, False, True, True]
+
+
 @given(
     st.integers(1, 4),
     st.lists(
