@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from report import Table
+from report import Table, number
 
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
 PLOTS = {
@@ -40,14 +40,14 @@ def svg(table: Table) -> str:
         f'aria-label="{escape(title)}">',
         f'<text x="4" y="16" font-weight="bold">{escape(title)}</text>',
     ]
-    for number, row in enumerate(rows):
-        top = 28 + number * (BAR + GAP)
+    for index, row in enumerate(rows):
+        top = 28 + index * (BAR + GAP)
         colour = "#2f9e6e" if row.name.startswith("nango_client") else "#7b8fb8"
         width = WIDTH * min(row.value, longest) / longest
         more = " …" if row.value > longest else ""
         parts += [
             f'<text x="{LEFT - 8}" y="{top + 15}" text-anchor="end">{escape(row.name)}</text>',
             f'<rect x="{LEFT}" y="{top}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>',
-            f'<text x="{LEFT + width + 6:.1f}" y="{top + 15}">{row.value:.3g}{more}</text>',
+            f'<text x="{LEFT + width + 6:.1f}" y="{top + 15}">{number(row.value)}{more}</text>',
         ]
     return "\n".join([*parts, "</svg>", ""])

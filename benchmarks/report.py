@@ -41,12 +41,12 @@ class Table:
         lines += [f"| contestant | {self.unit} | ratio | reach |", "|---|---:|---:|---|"]
         for row in self.rows:
             ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-            lines.append(f"| {row.name} | {_number(row.value)} | {ratio} | {row.verdict} |")
+            lines.append(f"| {row.name} | {number(row.value)} | {ratio} | {row.verdict} |")
         lines += ["", *(f"Skipped, not installed: {name}." for name in self.skipped)]
         return "\n".join(lines)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
