@@ -134,9 +134,9 @@ class TokenCache:
         self.look_up: Final = self._entries.get
         self._failures: OrderedDict[Key, _Failure] = OrderedDict()
         self._tickets: dict[Pair, set[Ticket]] = {}
-        # Every time that an entry was stored or served, and how many of these were no hits.
+        # Every time that an entry was stored or served.
         self.uses = 0
-        self._not_hits = 0
+        self._stores = 0
         # Keys by the number of their last use, the oldest last; see `_evict`.
         self._eviction_order: list[tuple[int, Key]] = []
         self.misses: int = 0
@@ -147,7 +147,7 @@ class TokenCache:
 
     def info(self) -> CacheInfo:
         return CacheInfo(
-            hits=self.uses - self._not_hits,
+            hits=self.uses - self._stores - self.stale_served,
             misses=self.misses,
             coalesced=self.coalesced,
             refreshes=self.refreshes,
@@ -166,7 +166,7 @@ class TokenCache:
         renewal_is_due = age >= entry.renew_at
         if is_stale and renewal_is_due and not entry.outage:
             return None
-        self._use(entry, is_hit=not is_stale)
+        self._use(entry)
         if is_stale:
             self.stale_served += 1
         return Found(entry.connection, is_stale, renewal_is_due)
@@ -176,7 +176,7 @@ class TokenCache:
         entry = self._alive(key)
         if entry is None:
             return None
-        self._use(entry, is_hit=False)
+        self._use(entry)
         self.stale_served += 1
         return entry.connection
 
@@ -237,7 +237,8 @@ class TokenCache:
         # With the answer's own ids, so that the caller's equal strings need not be kept as well.
         key = (connection.connection_id, connection.provider_config_key, *ticket.key[2:])
         entry = self._entries[key] = Entry(ticket, connection, soft, dead)
-        self._use(entry, is_hit=False)
+        self._use(entry)
+        self._stores += 1
         if len(self._entries) > self._policy.max_entries:
             self._evict()
 
@@ -308,9 +309,8 @@ class TokenCache:
             self._entries.pop(key, None)
             self._failures.pop(key, None)
 
-    def _use(self, entry: Entry, *, is_hit: bool) -> None:
+    def _use(self, entry: Entry) -> None:
         self.uses = entry.used = self.uses + 1
-        self._not_hits += not is_hit
 
     def _evict(self) -> None:
         """Drop the entry whose last use is longest ago.
