@@ -70,10 +70,11 @@ class Found(NamedTuple):
 class Ticket:
     """Stands for one fetch under way; void once something newer is known of its connection."""
 
-    __slots__ = ("forced", "is_void", "key", "monotonic", "wall")
+    __slots__ = ("forced", "is_void", "key", "monotonic", "pair", "wall")
 
     def __init__(self, key: Key, wall: float, monotonic: float, *, forced: bool) -> None:
         self.key: Key = key
+        self.pair: Pair = key[:2]
         self.wall: float = wall
         self.monotonic: float = monotonic
         self.forced: bool = forced
@@ -133,7 +134,7 @@ class TokenCache:
         self._entries: dict[Key, Entry] = {}
         self.look_up: Final = self._entries.get
         self._failures: OrderedDict[Key, _Failure] = OrderedDict()
-        self._tickets: dict[Pair, set[Ticket]] = {}
+        self._tickets: dict[Pair, list[Ticket]] = {}
         # Every time that an entry was stored or served.
         self.uses = 0
         self._stores = 0
@@ -193,16 +194,15 @@ class TokenCache:
     def begin(self, key: Key, *, forced: bool) -> Ticket:
         """Note that a fetch of `key` begins now; `finish` must follow."""
         ticket = Ticket(key, self.time(), self.monotonic(), forced=forced)
-        self._tickets.setdefault(_pair(key), set()).add(ticket)
+        self._tickets.setdefault(ticket.pair, []).append(ticket)
         return ticket
 
     def finish(self, ticket: Ticket) -> None:
         """Note that the fetch has ended, in whatever way."""
-        pair = _pair(ticket.key)
-        tickets = self._tickets[pair]
+        tickets = self._tickets[ticket.pair]
         tickets.remove(ticket)
         if not tickets:
-            del self._tickets[pair]
+            del self._tickets[ticket.pair]
 
     def store(self, ticket: Ticket, connection: Connection, server_time: float | None) -> None:
         """Keep the answer of a fetch, if it may be served at all.
@@ -216,11 +216,11 @@ class TokenCache:
             server_time: the answer's ``Date`` in epoch seconds, None where it has none.
         """
         if ticket.forced:
-            self._void(_pair(ticket.key), keep_forced=True)
+            self._void(ticket.pair, keep_forced=True)
         if ticket.is_void or self._policy is None:
             return
         if ticket.forced:
-            self._drop(_pair(ticket.key))
+            self._drop(ticket.pair)
         self._failures.pop(ticket.key, None)
         self._entries.pop(ticket.key, None)
         life = math.inf
@@ -279,9 +279,9 @@ class TokenCache:
         """
         if ticket.is_void:
             return
-        self._drop(_pair(ticket.key))
+        self._drop(ticket.pair)
         if ticket.forced:
-            self._void(_pair(ticket.key), keep_forced=True)
+            self._void(ticket.pair, keep_forced=True)
 
     def invalidate(self, connection_id: str | None, provider_config_key: str | None) -> int:
         """Drop all that matches (None matches everything); give the number of entries dropped.
@@ -294,7 +294,7 @@ class TokenCache:
             keys = (*self._entries, *self._failures)
             pairs = {
                 pair
-                for pair in (*map(_pair, keys), *self._tickets)
+                for pair in (*(key[:2] for key in keys), *self._tickets)
                 if connection_id in {None, pair[0]} and provider_config_key in {None, pair[1]}
             }
         before = len(self._entries)
@@ -345,7 +345,3 @@ class TokenCache:
 
     def _age(self, since: Entry | _Failure) -> float:
         return max(self.time() - since.wall, self.monotonic() - since.monotonic)
-
-
-def _pair(key: Key) -> Pair:
-    return key[0], key[1]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 from nango_client._cache import Ticket, TokenCache
 from nango_client._converter import decode_connection
@@ -42,12 +42,6 @@ _ENDS_ENTRY: Final = (
 
 # `Date` has whole seconds and travels: only a larger difference is one of the clocks (seconds).
 _SAME_TIME: Final = 2.0
-
-
-class _Answer(NamedTuple):
-    connection: Connection
-    server_time: float | None
-    received_at: float
 
 
 @final
@@ -102,7 +96,7 @@ class Lookup:
         request = connection_request(*key)
         self._cache.misses += 1
         self._reporter.outcome("miss")
-        return self._flights.start(key, partial(self._fetch, key, request))
+        return self._flights.start(key, partial(self._fetch, request))
 
     def after_failure(self, key: Key, failure: NangoError) -> Connection:
         """Give the cached answer that serves a caller whose fetch has just failed.
@@ -145,23 +139,24 @@ class Lookup:
         if found is not None:
             self._reporter.outcome("stale" if found.is_stale else "hit")
             if found.renewal_is_due and self._flights.get(key) is None:
-                fetch = partial(self._fetch, key, connection_request(*key))
-                self._flights.start(key, fetch, is_pinned=True)
                 self._cache.refreshes += 1
                 self._reporter.outcome("renewal")
+                fetch = partial(self._fetch, connection_request(*key))
+                self._flights.start(key, fetch, is_pinned=True)
             return found.connection
         remembered = self._cache.remembered_failure(key)
         if remembered is not None:
             raise _replica(remembered)
         return None
 
-    async def _fetch(self, key: Key, request: Request) -> Connection:
+    async def _fetch(self, request: Request) -> Connection:
         """Ask Nango and tell the cache how it went; runs in a task of its own."""
-        forced = request.changes_state
+        key, forced = request.key, request.changes_state
         ticket = self._cache.begin(key[:-1] if forced else key, forced=forced)
         try:
-            answer = await self._requester.fetch(request, partial(_read, key))
-            self._cache.store(ticket, answer.connection, answer.server_time)
+            connection, response = await self._requester.fetch(request, _read)
+            server_time = date_of(response.headers)
+            self._cache.store(ticket, connection, server_time)
         except BaseException as error:
             self._note_failure(ticket, error)
             raise
@@ -169,11 +164,11 @@ class Lookup:
             self._cache.finish(ticket)
             if forced:
                 # Their answers may still hold the token that was just replaced.
-                for variant in variants((key[0], key[1])):
+                for variant in variants(key[:2]):
                     self._flights.forget(variant)
-        skew = (answer.server_time or answer.received_at) - answer.received_at
+        skew = 0.0 if server_time is None else server_time - response.received_at
         self._skew = skew if abs(skew) > _SAME_TIME else 0.0
-        return answer.connection
+        return connection
 
     def _note_failure(self, ticket: Ticket, error: BaseException) -> None:
         # Also where a forced one was cancelled: it may have run.
@@ -195,13 +190,18 @@ def _spares_entry(error: NangoError) -> bool:
     )
 
 
-def _read(key: Key, response: Response) -> _Answer:
+def _read(request: Request, response: Response) -> tuple[Connection, Response]:
     connection = decode_connection(response)
     # A confused proxy may answer about something else.
-    for name, asked in zip(("connection_id", "provider_config_key"), key, strict=False):
-        if getattr(connection, name) != asked:
-            raise DecodeError(f"the answer names another {name} than was asked for", path=name)
-    return _Answer(connection, date_of(response.headers), response.received_at)
+    if connection.connection_id != request.key[0]:
+        raise _misdirected("connection_id")
+    if connection.provider_config_key != request.key[1]:
+        raise _misdirected("provider_config_key")
+    return connection, response
+
+
+def _misdirected(name: str) -> DecodeError:
+    return DecodeError(f"the answer names another {name} than was asked for", path=name)
 
 
 def _replica(error: BaseException) -> BaseException:

@@ -35,25 +35,35 @@ RECONNECT_GUIDE: Final = "https://docs.nango.dev/guides/api-authorization/re-aut
 _REFRESH_BACKOFF: Final = 30.0
 
 
-@final
-@attrs.define(kw_only=True, eq=False)
-class Request:
-    """One GET, ready to be sent."""
+# What is asked for: both ids, and the wire names of the options that are on. It decides the answer,
+# so cached answers and requests under way are known by it.
+Key = tuple[str, ...]
+# The two ids of a connection.
+Pair = tuple[str, ...]
 
+
+@final
+@attrs.define(eq=False)
+class Request:
+    """One GET for a connection, ready to be sent."""
+
+    key: Key
+    """What is asked for."""
     path: str
     """Percent-encoded, with a leading slash; appended to the base URL as it is."""
     query: str
     """Percent-encoded, without the question mark."""
-    route: str
-    """The path's template, for logs and events: it names no id."""
-    about: str
-    """What is asked for, in words for error texts."""
-    changes_state: bool = False
+    changes_state: bool
     """The request makes Nango do something, so it must not be sent twice by accident."""
+
+    @property
+    def about(self) -> str:
+        """What is asked for, in words for error texts."""
+        return f"connection {self.key[0]!r} of integration {self.key[1]!r}"
 
 
 @final
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(eq=False)
 class Response:
     """One whole answer. The body never shows in a ``repr``."""
 
@@ -95,12 +105,6 @@ def _quoted(name: str, value: str) -> str:
     return quote(check_id(name, value), safe="")
 
 
-# What is asked for: both ids, and the wire names of the options that are on. It decides the answer,
-# so cached answers and requests under way are known by it.
-Key = tuple[str, ...]
-# The two ids of a connection.
-Pair = tuple[str, str]
-
 FORCE_REFRESH: Final = "force_refresh"
 INCLUDE_REFRESH: Final = "refresh_token"
 RENEW_GITHUB: Final = "refresh_github_app_jwt_token"
@@ -130,14 +134,10 @@ def connection_request(connection_id: str, provider_config_key: str, *options: s
         raise InvalidArgumentError(f"connection_id {segment!r} cannot travel in a URL's path")
     query = f"provider_config_key={_quoted('provider_config_key', provider_config_key)}"
     # The server refuses what it does not know, and older ones know less: send only what is true.
-    query += "".join(f"&{option}=true" for option in options)
-    return Request(
-        path=f"/connection/{segment}",
-        query=query,
-        route="/connection/{connection_id}",
-        about=f"connection {connection_id!r} of integration {provider_config_key!r}",
-        changes_state=FORCE_REFRESH in options,
-    )
+    for option in options:
+        query += f"&{option}=true"
+    key = (connection_id, provider_config_key, *options)
+    return Request(key, f"/connection/{segment}", query, FORCE_REFRESH in options)
 
 
 def error_for(request: Request, response: Response) -> APIStatusError:

@@ -25,49 +25,61 @@ class Requester:
         self._timeout = timeout
         self._retrier = retrier
         self._reporter = reporter
+        self._first_limit = min(timeout.attempt, timeout.total)
 
-    async def fetch(self, request: Request, decode: Callable[[Response], T]) -> T:
+    async def fetch(self, request: Request, decode: Callable[[Request, Response], T]) -> T:
         """Give what `decode` makes of the successful answer to `request`.
 
         Raises:
             NangoError: what the last attempt met.
         """
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._timeout.total
+        began = clock()
         self._retrier.budget.add_call()
         try:
-            limit = min(self._timeout.attempt, self._timeout.total)
-            return await self._attempt(request, decode, 1, limit)
+            return await self._attempt(request, decode, 1, began, self._first_limit)
         except NangoError as error:
             failure = error
         if not is_retried(failure, request):
             raise failure
+        deadline = began + self._timeout.total
 
         def remaining() -> float:
             return deadline - clock()
 
         async def attempt(number: int) -> T:
-            limit = min(self._timeout.attempt, remaining())
-            return await self._attempt(request, decode, number, limit)
+            began = clock()
+            limit = min(self._timeout.attempt, deadline - began)
+            return await self._attempt(request, decode, number, began, limit)
 
         return await self._retrier.run(request, failure, attempt, remaining)
 
     async def _attempt(
-        self, request: Request, decode: Callable[[Response], T], number: int, limit: float
+        self,
+        request: Request,
+        decode: Callable[[Request, Response], T],
+        number: int,
+        began: float,
+        limit: float,
     ) -> T:
-        clock = asyncio.get_running_loop().time
-        began = clock()
         status = None
         try:
             response = await self._transport.send(request, limit)
             status = response.status
             if not 200 <= status < 300:  # noqa: PLR2004
                 raise error_for(request, response)
-            result = decode(response)
+            result = decode(request, response)
         except NangoError as error:
-            self._reporter.report(
-                "attempt", attempt=number, status=status, elapsed=clock() - began, error=error
-            )
+            self._report(number, status, began, error)
             raise
-        self._reporter.report("attempt", attempt=number, status=status, elapsed=clock() - began)
+        self._report(number, status, began, None)
         return result
+
+    def _report(
+        self, number: int, status: int | None, began: float, error: NangoError | None
+    ) -> None:
+        if self._reporter.is_heard():
+            elapsed = asyncio.get_running_loop().time() - began
+            self._reporter.report(
+                "attempt", attempt=number, status=status, elapsed=elapsed, error=error
+            )

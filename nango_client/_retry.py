@@ -44,7 +44,8 @@ class RetryBudget:
 
     def add_call(self) -> None:
         """Count one call."""
-        self._tenths = min(self._tenths + 1, self._FULL)
+        if self._tenths < self._FULL:
+            self._tenths += 1
 
     def take_retry(self) -> bool:
         """Take one retry out if there is one."""

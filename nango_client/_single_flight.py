@@ -5,6 +5,7 @@ Every waiter has a future of its own. So a cancelled waiter costs the same howev
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Final, Generic, TypeVar, final
 
@@ -19,18 +20,23 @@ _CLOSE_TIMEOUT: Final = 0.5
 class Flight(Generic[K, T]):
     """One task, and those who wait for it."""
 
-    __slots__ = ("_loop", "_remove", "is_pinned", "key", "task", "waiters")
+    __slots__ = ("_flights", "_loop", "is_pinned", "key", "task", "waiters")
 
     def __init__(
-        self, key: K, remove: "Callable[[Flight[K, T]], None]", *, is_pinned: bool
+        self,
+        key: K,
+        flights: "SingleFlight[K, T]",
+        loop: asyncio.AbstractEventLoop,
+        *,
+        is_pinned: bool,
     ) -> None:
         self.key = key
         self.is_pinned = is_pinned
         # A dict, because it keeps the order of arrival.
         self.waiters: dict[asyncio.Future[T], None] = {}
         self.task: asyncio.Task[T]
-        self._remove = remove
-        self._loop = asyncio.get_running_loop()
+        self._flights = flights
+        self._loop = loop
 
     def join(self) -> asyncio.Future[T]:
         """Give a future for what the task gives, or for its failure as an object of its own.
@@ -45,8 +51,36 @@ class Flight(Generic[K, T]):
         """Wait no longer; the task is cancelled with the last one, unless it is pinned."""
         del self.waiters[waiter]
         if not self.waiters and not self.is_pinned:
-            self._remove(self)
+            self._flights.remove(self)
             self.task.cancel()
+
+    async def fly(self, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Be the task: run, and wake those who wait."""
+        result = await run()
+        if self.waiters:
+            # Nearly always. Doing it here saves a turn of the event loop.
+            self.task.remove_done_callback(self.land)
+            self._flights.remove(self)
+            self._succeed(result)
+        return result
+
+    def land(self, task: asyncio.Task[T]) -> None:
+        """Wake those who wait for a task that is done, however it ended."""
+        self._flights.remove(self)
+        if task.cancelled():
+            for waiter in self.waiters:
+                waiter.cancel()
+            return
+        error = task.exception()
+        if error is None:
+            self._succeed(task.result())
+        else:
+            self._flights.fail(self, error)
+
+    def _succeed(self, result: T) -> None:
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(result)
 
 
 @final
@@ -89,13 +123,13 @@ class SingleFlight(Generic[K, T]):
             run: makes the coroutine.
             is_pinned: nobody needs to wait for it.
         """
-        flight: Flight[K, T] = Flight(key, self._remove, is_pinned=is_pinned)
-        # Known before the task is made: with an eager task factory it runs at once.
+        loop = asyncio.get_running_loop()
+        flight: Flight[K, T] = Flight(key, self, loop, is_pinned=is_pinned)
+        # Known before the task is made, which may run at once.
         self._by_key[key] = flight
         self._all.add(flight)
-        task = asyncio.get_running_loop().create_task(run(), name="nango_client request")
-        flight.task = task
-        task.add_done_callback(lambda _: self._land(flight, task))
+        flight.task = _start_task(loop, flight.fly(run))
+        flight.task.add_done_callback(flight.land)
         return flight
 
     def forget(self, key: K) -> None:
@@ -112,7 +146,7 @@ class SingleFlight(Generic[K, T]):
         flights = list(self._all)
         self.abandon()
         for flight in flights:
-            self._fail(flight, error)
+            self.fail(flight, error)
         tasks = [flight.task for flight in flights]
         for task in tasks:
             task.cancel()
@@ -124,27 +158,24 @@ class SingleFlight(Generic[K, T]):
         self._by_key.clear()
         self._all.clear()
 
-    def _land(self, flight: Flight[K, T], task: asyncio.Task[T]) -> None:
-        self._remove(flight)
-        if task.cancelled():
-            for waiter in flight.waiters:
-                waiter.cancel()
-            return
-        error = task.exception()
-        if error is not None:
-            self._fail(flight, error)
-            return
-        result = task.result()
-        for waiter in flight.waiters:
-            if not waiter.done():
-                waiter.set_result(result)
-
-    def _fail(self, flight: Flight[K, T], error: BaseException) -> None:
+    def fail(self, flight: Flight[K, T], error: BaseException) -> None:
+        """Give `error` to those who wait, as an object of its own to each."""
         for waiter in flight.waiters:
             if not waiter.done():
                 waiter.set_exception(self._replicate(error))
 
-    def _remove(self, flight: Flight[K, T]) -> None:
+    def remove(self, flight: Flight[K, T]) -> None:
+        """Forget a flight that has ended."""
         self._all.discard(flight)
         if self._by_key.get(flight.key) is flight:
             del self._by_key[flight.key]
+
+
+def _start_task(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]
+) -> asyncio.Task[T]:
+    name = "nango_client request"
+    if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
+        # It runs at once until it has to wait, which saves a turn of the event loop.
+        return asyncio.Task(coroutine, loop=loop, name=name, eager_start=True)
+    return loop.create_task(coroutine, name=name)

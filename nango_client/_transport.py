@@ -97,18 +97,11 @@ class AiohttpTransport:
         failure: NangoError
         try:
             with deadlines.within(timeout):
-                async with session.get(
-                    url,
-                    allow_redirects=False,
-                    timeout=self._limits,
-                    **overrides,
-                ) as answer:
-                    return Response(
-                        status=answer.status,
-                        headers=answer.headers,
-                        body=await _read(answer),
-                        received_at=self._time(),
-                    )
+                answer = await session.get(
+                    url, allow_redirects=False, timeout=self._limits, **overrides
+                )
+                body = await _read(answer)
+            return Response(answer.status, answer.headers, body, self._time())
         except Exception as error:  # noqa: BLE001  nothing of aiohttp may leave this file
             failure = self._translate(error, timeout)
         raise failure
@@ -250,7 +243,7 @@ def _is_unreadable(error: Exception) -> bool:
 
 
 async def _read(answer: ClientResponse) -> bytes:
-    """Give the whole body.
+    """Give the whole body, and the connection back.
 
     The body of a failure is only an explanation: where it is too large or badly encoded, the status
     alone has to do.
@@ -258,15 +251,19 @@ async def _read(answer: ClientResponse) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        while not answer.content.at_eof():
+        while True:
             chunk = await answer.content.readany()
             size += len(chunk)
             if size > MAX_BODY:
                 raise _BodyTooLargeError  # noqa: TRY301  caught below with its like
             chunks.append(chunk)
+            if answer.content.at_eof():
+                return b"".join(chunks)
     except (_BodyTooLargeError, aiohttp.ClientPayloadError) as error:
-        answer.close()
         if 200 <= answer.status < 300 or not _is_unreadable(error):  # noqa: PLR2004
             raise
         return b""
-    return b"".join(chunks)
+    finally:
+        # Nearly always the last byte has given the connection back to the pool already.
+        if not answer.closed:
+            answer.release()

@@ -74,7 +74,7 @@ class Call:
             # asyncio itself reads it for timers, of which there are none here.
             loop.time = lambda: self._now  # type: ignore[method-assign]
             try:
-                return await self._requester.fetch(REQUEST, lambda response: response)
+                return await self._requester.fetch(REQUEST, lambda _, response: response)
             except NangoError as error:
                 return error
 
@@ -198,7 +198,7 @@ def carried_out(requester: Requester) -> None:
     async def main() -> None:
         caught: BaseException | None = None
         try:
-            await requester.fetch(REQUEST, lambda response: response)
+            await requester.fetch(REQUEST, lambda _, response: response)
         except BaseException as error:  # noqa: BLE001  carried out of the loop
             caught = error
         outcome.append(caught)
