@@ -51,6 +51,22 @@ async def aiohttp(base: str) -> AsyncIterator[Fetch]:
 
 
 @asynccontextmanager
+async def aiohttp_params(base: str) -> AsyncIterator[Fetch]:
+    """As the documentation of Nango has it for Python: parameters and headers with the request."""
+    from aiohttp import ClientSession
+
+    async with ClientSession() as session:
+
+        async def fetch(name: str) -> object:
+            query = {"provider_config_key": INTEGRATION}
+            url = f"{base}/connection/{name}"
+            async with session.get(url, params=query, headers=HEADERS) as response:
+                return await response.json()
+
+        yield fetch
+
+
+@asynccontextmanager
 async def by_hand(base: str) -> AsyncIterator[Fetch]:
     """What an application does without this package: aiohttp, cattrs and tenacity."""
     from datetime import datetime
@@ -123,6 +139,7 @@ CONTESTANTS = {
     function.__name__: function
     for function in (
         aiohttp,
+        aiohttp_params,
         nango_client,
         nango_client_stdlib,
         by_hand,

@@ -102,8 +102,9 @@ class Entry:
         self.wall = ticket.wall
         self.monotonic = ticket.monotonic
         # Before both of these readings it serves, and nothing else needs to be looked at.
-        self.fast_wall = ticket.wall + min(soft, dead)
-        self.fast_monotonic = ticket.monotonic + min(soft, dead)
+        fast = min(soft, dead)
+        self.fast_wall = ticket.wall + fast
+        self.fast_monotonic = ticket.monotonic + fast
         # Ages, in seconds.
         self.renew_at = soft
         self.dead_at = dead
@@ -289,7 +290,7 @@ class TokenCache:
         Fetches under way will not be stored.
         """
         if connection_id is not None and provider_config_key is not None:
-            pairs = {(connection_id, provider_config_key)}
+            pairs: set[Pair] = {(connection_id, provider_config_key)}
         else:
             keys = (*self._entries, *self._failures)
             pairs = {

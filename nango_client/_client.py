@@ -172,6 +172,7 @@ class NangoClient:
             InvalidCredentialsError: Nango could not renew the credentials.
             NangoError: any other failure, see `nango_client.exceptions`.
         """
+        key: Key = (connection_id, provider_config_key)
         if not (
             force_refresh
             or include_refresh_token
@@ -183,7 +184,7 @@ class NangoClient:
             cache = self._cache
             look_up, time, monotonic = cache.look_up, cache.time, cache.monotonic
             try:
-                entry = look_up((connection_id, provider_config_key))
+                entry = look_up(key)
             except TypeError:
                 entry = None  # An id without a hash: `ask` says what is wrong with it.
             if (
@@ -193,7 +194,6 @@ class NangoClient:
             ):
                 cache.uses = entry.used = cache.uses + 1
                 return entry.connection
-        key: Key = (connection_id, provider_config_key)
         if include_refresh_token:
             key += (INCLUDE_REFRESH,)
         if refresh_github_app_jwt_token:

@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 # How long `close` waits for cancelled tasks to clean up.
 _CLOSE_TIMEOUT: Final = 0.5
+_TASK_NAME: Final = "nango_client request"
 
 
 @final
@@ -128,7 +129,9 @@ class SingleFlight(Generic[K, T]):
         # Known before the task is made, which may run at once.
         self._by_key[key] = flight
         self._all.add(flight)
-        flight.task = _start_task(loop, flight.fly(run))
+        # Where nobody waits, the caller goes on first.
+        start = _start_task if is_pinned else _start_task_at_once
+        flight.task = start(loop, flight.fly(run))
         flight.task.add_done_callback(flight.land)
         return flight
 
@@ -174,8 +177,13 @@ class SingleFlight(Generic[K, T]):
 def _start_task(
     loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]
 ) -> asyncio.Task[T]:
-    name = "nango_client request"
+    return loop.create_task(coroutine, name=_TASK_NAME)
+
+
+def _start_task_at_once(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]
+) -> asyncio.Task[T]:
+    """Run until it has to wait, where Python can: that saves a turn of the event loop."""
     if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
-        # It runs at once until it has to wait, which saves a turn of the event loop.
-        return asyncio.Task(coroutine, loop=loop, name=name, eager_start=True)
-    return loop.create_task(coroutine, name=name)
+        return asyncio.Task(coroutine, loop=loop, name=_TASK_NAME, eager_start=True)
+    return _start_task(loop, coroutine)

@@ -18,6 +18,7 @@ from nango_client._clock import Clock
 from nango_client._config import Settings, TimeoutPolicy
 from nango_client._deadlines import Deadlines
 from nango_client._protocol import Request, Response
+from nango_client._sockets import make_socket
 from nango_client._version import VERSION
 from nango_client.exceptions import (
     ClientClosedError,
@@ -220,6 +221,7 @@ async def _keep_session(middleware: aiohttp.ClientMiddlewareType) -> AsyncGenera
     client that was not closed leaves no connection behind and no warning.
     """
     async with ClientSession(
+        connector=aiohttp.TCPConnector(socket_factory=make_socket),
         headers=_headers(),
         middlewares=(middleware,),
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -67,10 +67,10 @@ def test_the_import_is_cheap() -> None:
 # Each module may import those to the left of it.
 ORDER = [
     "exceptions", "_clock", "_headers", "_timestamps", "_jsonlib", "_version", "_single_flight",
-    "_deadlines", "models._frozen", "models._base", "models.credentials", "models.connections",
-    "models", "_config", "_protocol", "_events", "_lifecycle", "_structure", "_converter",
-    "_tokens", "_cache", "_transport", "_retry", "_requester", "_lookup", "_resources",
-    "_resources.connections", "_client", "testing", "_demo", "_cli", "__main__",
+    "_deadlines", "_sockets", "models._frozen", "models._base", "models.credentials",
+    "models.connections", "models", "_config", "_protocol", "_events", "_lifecycle", "_structure",
+    "_converter", "_tokens", "_cache", "_transport", "_retry", "_requester", "_lookup",
+    "_resources", "_resources.connections", "_client", "testing", "_demo", "_cli", "__main__",
 ]  # fmt: skip
 
 

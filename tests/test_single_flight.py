@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -315,3 +316,50 @@ async def test_eager_tasks_are_shared_too(
     asyncio.get_running_loop().set_task_factory(None)
     assert server.requests == 1
     assert len({repr(result) for result in results}) == 1
+
+
+async def test_a_flight_with_a_caller_begins_at_once(
+    flights: SingleFlight[str, str], server: Server
+) -> None:
+    """It takes no turn of the event loop, where Python can start a task that way."""
+    if sys.version_info < (3, 12):
+        pytest.skip("eager tasks came with Python 3.12")
+    flight = flights.start("key", server)
+    assert server.requests == 1
+
+    waiter = flight.join()
+    server.answer.set_result("token")
+    assert await waiter == "token"
+
+
+async def test_a_flight_without_callers_lets_others_go_first(
+    flights: SingleFlight[str, str], server: Server
+) -> None:
+    """Whoever began a renewal goes on with the old answer before the renewal begins."""
+    flight = flights.start("key", server, is_pinned=True)
+    assert server.requests == 0
+
+    server.answer.set_result("token")
+    assert await flight.task == "token"
+    await asyncio.sleep(0)  # Its callback removes it.
+
+
+async def test_a_task_factory_of_the_loop_is_used(
+    flights: SingleFlight[str, str], server: Server
+) -> None:
+    """Tools that watch an application's tasks see ours too."""
+    made: list[Any] = []
+
+    def factory(
+        loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
+    ) -> asyncio.Task[Any]:
+        made.append(options.get("name"))
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    server.answer.set_result("token")
+    asyncio.get_running_loop().set_task_factory(factory)
+    waiter = flights.start("key", server).join()
+    asyncio.get_running_loop().set_task_factory(None)
+
+    assert await waiter == "token"
+    assert len(made) == 1
