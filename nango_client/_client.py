@@ -103,7 +103,8 @@ class NangoClient:
             reporter,
             time=clock.time,
         )
-        self._reports_hits = on_event is not None
+        # Where hits are reported, none is served without `ask`.
+        self._look_up: Final = self._cache.look_up if on_event is None else _find_nothing
         self.connections: Final = Connections(self.get_connection)
 
     def __repr__(self) -> str:
@@ -173,27 +174,20 @@ class NangoClient:
             NangoError: any other failure, see `nango_client.exceptions`.
         """
         key: Key = (connection_id, provider_config_key)
-        if not (
-            force_refresh
-            or include_refresh_token
-            or refresh_github_app_jwt_token
-            or self._reports_hits
-        ):
+        if not (force_refresh or include_refresh_token or refresh_github_app_jwt_token):
             # Nearly all calls end here. It is written out, because a function would cost a tenth,
             # and CPython calls a local variable faster than an attribute that is no method.
-            cache = self._cache
-            look_up, time, monotonic = cache.look_up, cache.time, cache.monotonic
+            look_up = self._look_up
             try:
                 entry = look_up(key)
             except TypeError:
                 entry = None  # An id without a hash: `ask` says what is wrong with it.
-            if (
-                entry is not None
-                and time() < entry.fast_wall
-                and monotonic() < entry.fast_monotonic
-            ):
-                cache.uses = entry.used = cache.uses + 1
-                return entry.connection
+            if entry is not None:
+                cache = self._cache
+                time, monotonic = cache.time, cache.monotonic
+                if time() < entry.fast_wall and monotonic() < entry.fast_monotonic:
+                    cache.uses = entry.used = cache.uses + 1
+                    return entry.connection
         if include_refresh_token:
             key += (INCLUDE_REFRESH,)
         if refresh_github_app_jwt_token:
@@ -246,6 +240,10 @@ class NangoClient:
     def cache_info(self) -> CacheInfo:
         """Give the cache's counts since the client was made."""
         return self._cache.info()
+
+
+def _find_nothing(_key: Key) -> None:
+    return None
 
 
 def _checked(value: _T | None, kind: type[_T], name: str) -> _T | None:

@@ -48,7 +48,7 @@ def parse_with_stdlib(body: bytes) -> Any:
     """
     try:
         value = _decode(body.decode())
-        if _SURROGATE.search(body):
+        if b"\\" in body and _SURROGATE.search(body):
             # Encoding fails where a surrogate stands alone; a pair has become one character.
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:

@@ -11,7 +11,7 @@ class _Front:
     def __init__(self, cache: TokenCache) -> None:
         self._cache = cache
         self._lookup = self
-        self._reports_hits = False
+        self._look_up = cache.look_up
 
     def ask(self, key: Key) -> Connection:
         raise LookupError(key)
