@@ -57,13 +57,9 @@ class Reporter:
     def __init__(self, hook: Hook | None) -> None:
         self._hook = hook
 
-    def is_heard(self) -> bool:
-        """Say whether anybody listens; to find out is all that most calls pay for events."""
-        return self._hook is not None or logger.isEnabledFor(logging.DEBUG)
-
     def outcome(self, kind: EventKind) -> None:
-        """Pass on how the cache answered a call."""
-        if self.is_heard():
+        """Pass on how the cache answered a call; all that costs one that nobody listens to."""
+        if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
             self.report(kind)
 
     def report(

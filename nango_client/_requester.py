@@ -25,7 +25,6 @@ class Requester:
         self._timeout = timeout
         self._retrier = retrier
         self._reporter = reporter
-        self._first_limit = min(timeout.attempt, timeout.total)
 
     async def fetch(self, request: Request, decode: Callable[[Request, Response], T]) -> T:
         """Give what `decode` makes of the successful answer to `request`.
@@ -34,34 +33,30 @@ class Requester:
             NangoError: what the last attempt met.
         """
         clock = asyncio.get_running_loop().time
-        began = clock()
+        deadline = clock() + self._timeout.total
         self._retrier.budget.add_call()
         try:
-            return await self._attempt(request, decode, 1, began, self._first_limit)
+            limit = min(self._timeout.attempt, self._timeout.total)
+            return await self._attempt(request, decode, 1, limit)
         except NangoError as error:
             failure = error
         if not is_retried(failure, request):
             raise failure
-        deadline = began + self._timeout.total
 
         def remaining() -> float:
             return deadline - clock()
 
         async def attempt(number: int) -> T:
-            began = clock()
-            limit = min(self._timeout.attempt, deadline - began)
-            return await self._attempt(request, decode, number, began, limit)
+            limit = min(self._timeout.attempt, remaining())
+            return await self._attempt(request, decode, number, limit)
 
         return await self._retrier.run(request, failure, attempt, remaining)
 
     async def _attempt(
-        self,
-        request: Request,
-        decode: Callable[[Request, Response], T],
-        number: int,
-        began: float,
-        limit: float,
+        self, request: Request, decode: Callable[[Request, Response], T], number: int, limit: float
     ) -> T:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         status = None
         try:
             response = await self._transport.send(request, limit)
@@ -70,16 +65,9 @@ class Requester:
                 raise error_for(request, response)
             result = decode(request, response)
         except NangoError as error:
-            self._report(number, status, began, error)
-            raise
-        self._report(number, status, began, None)
-        return result
-
-    def _report(
-        self, number: int, status: int | None, began: float, error: NangoError | None
-    ) -> None:
-        if self._reporter.is_heard():
-            elapsed = asyncio.get_running_loop().time() - began
             self._reporter.report(
-                "attempt", attempt=number, status=status, elapsed=elapsed, error=error
+                "attempt", attempt=number, status=status, elapsed=clock() - began, error=error
             )
+            raise
+        self._reporter.report("attempt", attempt=number, status=status, elapsed=clock() - began)
+        return result

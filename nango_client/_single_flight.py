@@ -14,7 +14,6 @@ T = TypeVar("T")
 
 # How long `close` waits for cancelled tasks to clean up.
 _CLOSE_TIMEOUT: Final = 0.5
-_TASK_NAME: Final = "nango_client request"
 
 
 @final
@@ -76,7 +75,13 @@ class Flight(Generic[K, T]):
         if error is None:
             self._succeed(task.result())
         else:
-            self._flights.fail(self, error)
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Give `error` to those who wait, as an object of its own to each."""
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_exception(self._flights.replicate(error))
 
     def _succeed(self, result: T) -> None:
         for waiter in self.waiters:
@@ -105,7 +110,7 @@ class SingleFlight(Generic[K, T]):
         Args:
             replicate: gives an equal exception object, since every waiter gets its own.
         """
-        self._replicate = replicate
+        self.replicate: Final = replicate
         self._by_key: dict[K, Flight[K, T]] = {}
         # Also those that were forgotten and are still waited for.
         self._all: set[Flight[K, T]] = set()
@@ -130,8 +135,7 @@ class SingleFlight(Generic[K, T]):
         self._by_key[key] = flight
         self._all.add(flight)
         # Where nobody waits, the caller goes on first.
-        start = _start_task if is_pinned else _start_task_at_once
-        flight.task = start(loop, flight.fly(run))
+        flight.task = _start_task(loop, flight.fly(run), at_once=not is_pinned)
         flight.task.add_done_callback(flight.land)
         return flight
 
@@ -149,7 +153,7 @@ class SingleFlight(Generic[K, T]):
         flights = list(self._all)
         self.abandon()
         for flight in flights:
-            self.fail(flight, error)
+            flight.fail(error)
         tasks = [flight.task for flight in flights]
         for task in tasks:
             task.cancel()
@@ -161,12 +165,6 @@ class SingleFlight(Generic[K, T]):
         self._by_key.clear()
         self._all.clear()
 
-    def fail(self, flight: Flight[K, T], error: BaseException) -> None:
-        """Give `error` to those who wait, as an object of its own to each."""
-        for waiter in flight.waiters:
-            if not waiter.done():
-                waiter.set_exception(self._replicate(error))
-
     def remove(self, flight: Flight[K, T]) -> None:
         """Forget a flight that has ended."""
         self._all.discard(flight)
@@ -175,15 +173,13 @@ class SingleFlight(Generic[K, T]):
 
 
 def _start_task(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], *, at_once: bool
 ) -> asyncio.Task[T]:
-    return loop.create_task(coroutine, name=_TASK_NAME)
+    """Start a task; `at_once` runs it until it has to wait, which saves a turn of the event loop.
 
-
-def _start_task_at_once(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]
-) -> asyncio.Task[T]:
-    """Run until it has to wait, where Python can: that saves a turn of the event loop."""
-    if sys.version_info >= (3, 12) and loop.get_task_factory() is None:
-        return asyncio.Task(coroutine, loop=loop, name=_TASK_NAME, eager_start=True)
-    return _start_task(loop, coroutine)
+    Python 3.11 cannot do that, and a task factory of the loop decides for itself.
+    """
+    name = "nango_client request"
+    if sys.version_info >= (3, 12) and at_once and loop.get_task_factory() is None:
+        return asyncio.Task(coroutine, loop=loop, name=name, eager_start=True)
+    return loop.create_task(coroutine, name=name)
