@@ -92,15 +92,19 @@ def _try_decode(response: Response) -> Connection | str | None:
     try:
         connection: Connection = _structure_hook()(document, Connection)
         return _with_secondary_ends(connection, response)
-    except Exception:  # noqa: BLE001  whatever a hook stumbles on is named by the second pass
-        return _path_of_fault(document)
+    except Exception:  # noqa: BLE001  whatever a hook stumbles on is for the second pass to judge
+        return _decode_in_detail(document, response)
 
 
-def _path_of_fault(document: dict[str, Any]) -> str:
-    """Decode again, with cattrs noting where it is: that costs too much for the first pass."""
+def _decode_in_detail(document: dict[str, Any], response: Response) -> Connection | str:
+    """Decode with cattrs alone, which takes whatever is right and notes where it is.
+
+    That costs too much for the first pass.
+    """
     path: list[str] = []
     try:
-        _structure_hook(detailed=True)(document, Connection)
+        connection: Connection = _structure_hook(detailed=True)(document, Connection)
+        return _with_secondary_ends(connection, response)
     except Exception as fault:  # noqa: BLE001
         path = _path(fault)
     return ".".join(path)
@@ -157,23 +161,22 @@ def _exactly(primitive: type) -> Hook:
     return hook
 
 
-def _json_object(value: object, _: object) -> Mapping[str, object]:
-    if type(value) is not dict:
-        if value is None:
-            return EMPTY
-        raise TypeError
-    frozen: Mapping[str, object] = freeze(value)
-    return frozen
+def _json_object(value: Any, _: object) -> Mapping[str, object]:
+    if value.__class__ is dict:
+        frozen: Mapping[str, object] = freeze(value) if value else EMPTY
+        return frozen
+    if value is None:
+        return EMPTY
+    raise TypeError
 
 
-def _tags(value: object, _: object) -> Mapping[str, object]:
-    tags = as_object(value)
-    if not tags:
+def _tags(value: Any, _: object) -> Mapping[str, object]:
+    if value.__class__ is not dict or not value:
         return _json_object(value, _)
-    for tag in tags.values():
-        if type(tag) is not str:
+    for tag in value.values():
+        if tag.__class__ is not str:
             raise TypeError
-    return FrozenDict(tags)
+    return FrozenDict(value)
 
 
 def _is_tuple(kind: Any) -> bool:
@@ -227,9 +230,8 @@ def _make_credentials_hook(_: object, converter: Converter) -> Hook:
     }
     hooks: dict[str, Hook] = {}
 
-    def structure(value: object, _: object) -> Any:
-        wire = as_object(value)
-        if wire is None:
+    def structure(wire: Any, _: object) -> Any:
+        if wire.__class__ is not dict:
             raise TypeError
         if not wire:
             return NoCredentials()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import Final, final
 
 from nango_client._cache import Ticket, TokenCache
@@ -15,6 +14,7 @@ from nango_client._protocol import (
     Key,
     Request,
     Response,
+    check_id,
     connection_request,
     variants,
 )
@@ -82,7 +82,9 @@ class Lookup:
             flight = self._flights.get(key)
         except TypeError:
             flight = None
-            connection_request(*key)  # One of the ids is no string and has no hash; it says which.
+            # One of the ids has no hash, so it is no string; this says which.
+            check_id("connection_id", key[0])
+            check_id("provider_config_key", key[1])
         forced = len(key) > 2 and key[-1] == FORCE_REFRESH  # noqa: PLR2004  after the ids
         # Where callers wait for a fetch already, nothing can be served.
         if not forced and (flight is None or flight.is_pinned):
@@ -93,10 +95,10 @@ class Lookup:
             self._cache.coalesced += 1
             self._reporter.outcome("coalesced")
             return flight
-        request = connection_request(*key)
+        request = connection_request(key)
         self._cache.misses += 1
         self._reporter.outcome("miss")
-        return self._flights.start(key, partial(self._fetch, request))
+        return self._flights.start(key, self._fetch, request)
 
     def after_failure(self, key: Key, failure: NangoError) -> Connection:
         """Give the cached answer that serves a caller whose fetch has just failed.
@@ -141,8 +143,8 @@ class Lookup:
             if found.renewal_is_due and self._flights.get(key) is None:
                 self._cache.refreshes += 1
                 self._reporter.outcome("renewal")
-                fetch = partial(self._fetch, connection_request(*key))
-                self._flights.start(key, fetch, is_pinned=True)
+                request = connection_request(key)
+                self._flights.start(key, self._fetch, request, is_pinned=True)
             return found.connection
         remembered = self._cache.remembered_failure(key)
         if remembered is not None:

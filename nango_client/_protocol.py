@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, final
 from urllib.parse import quote
 
@@ -105,6 +106,12 @@ def _quoted(name: str, value: str) -> str:
     return quote(check_id(name, value), safe="")
 
 
+# There are few integrations, and many connections of each.
+@lru_cache(maxsize=1024)
+def _query(provider_config_key: str) -> str:
+    return f"provider_config_key={_quoted('provider_config_key', provider_config_key)}"
+
+
 FORCE_REFRESH: Final = "force_refresh"
 INCLUDE_REFRESH: Final = "refresh_token"
 RENEW_GITHUB: Final = "refresh_github_app_jwt_token"
@@ -117,26 +124,21 @@ def variants(pair: Pair) -> Iterator[Key]:
         yield *pair, *options
 
 
-def connection_request(connection_id: str, provider_config_key: str, *options: str) -> Request:
+def connection_request(key: Key) -> Request:
     """Make the request for one connection.
-
-    Args:
-        connection_id: the connection's id.
-        provider_config_key: the integration's key.
-        options: the wire names of the options that are on.
 
     Raises:
         InvalidArgumentError: Nango could not know one of the ids, or the connection id is ``.`` or
             ``..``, which proxies take for a part of the path.
     """
-    segment = _quoted("connection_id", connection_id)
+    segment = _quoted("connection_id", key[0])
     if segment in {".", ".."}:
         raise InvalidArgumentError(f"connection_id {segment!r} cannot travel in a URL's path")
-    query = f"provider_config_key={_quoted('provider_config_key', provider_config_key)}"
+    query = _query(key[1])
+    options = key[2:]
     # The server refuses what it does not know, and older ones know less: send only what is true.
     for option in options:
         query += f"&{option}=true"
-    key = (connection_id, provider_config_key, *options)
     return Request(key, f"/connection/{segment}", query, FORCE_REFRESH in options)
 
 

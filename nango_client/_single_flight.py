@@ -7,10 +7,11 @@ Every waiter has a future of its own. So a cancelled waiter costs the same howev
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Hashable
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Any, Final, Generic, TypeVar, TypeVarTuple, final
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 # How long `close` waits for cancelled tasks to clean up.
 _CLOSE_TIMEOUT: Final = 0.5
@@ -54,9 +55,9 @@ class Flight(Generic[K, T]):
             self._flights.remove(self)
             self.task.cancel()
 
-    async def fly(self, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def fly(self, run: Callable[[*Ts], Coroutine[Any, Any, T]], arguments: tuple[*Ts]) -> T:
         """Be the task: run, and wake those who wait."""
-        result = await run()
+        result = await run(*arguments)
         if self.waiters:
             # Nearly always. Doing it here saves a turn of the event loop.
             self.task.remove_done_callback(self.land)
@@ -120,13 +121,18 @@ class SingleFlight(Generic[K, T]):
         return len(self._all)
 
     def start(
-        self, key: K, run: Callable[[], Coroutine[Any, Any, T]], *, is_pinned: bool = False
+        self,
+        key: K,
+        run: Callable[[*Ts], Coroutine[Any, Any, T]],
+        *arguments: *Ts,
+        is_pinned: bool = False,
     ) -> Flight[K, T]:
         """Start and give the flight of `key`, of which there must be none.
 
         Args:
             key: under which `get` finds it until it ends.
             run: makes the coroutine.
+            arguments: for `run`.
             is_pinned: nobody needs to wait for it.
         """
         loop = asyncio.get_running_loop()
@@ -134,8 +140,12 @@ class SingleFlight(Generic[K, T]):
         # Known before the task is made, which may run at once.
         self._by_key[key] = flight
         self._all.add(flight)
-        # Where nobody waits, the caller goes on first.
-        flight.task = _start_task(loop, flight.fly(run), at_once=not is_pinned)
+        try:
+            # Where nobody waits, the caller goes on first.
+            flight.task = _start_task(loop, flight.fly(run, arguments), at_once=not is_pinned)
+        except BaseException:  # Ctrl-C, or a task factory that fails.
+            self.remove(flight)
+            raise
         flight.task.add_done_callback(flight.land)
         return flight
 

@@ -6,6 +6,7 @@ each. Most fields are plain text, for which that costs more than the field itsel
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
@@ -18,17 +19,20 @@ Hook = Callable[[Any, Any], Any]
 def make_model_hook(cls: type[Any], converter: Converter, wire_names: Mapping[str, str]) -> Hook:
     """Make the function that turns a JSON object into a `cls`.
 
-    Text, whole numbers and literals are taken as they are, and nothing else in their place; other
-    fields have their hooks from `converter`. For an `Organization` it reads::
+    Text, whole numbers and literals are taken as they are, and nothing else in their place; of
+    timestamps only those in UTC. Other fields have their hooks from `converter`. For an
+    `Organization` it reads::
 
         def structure(wire, _):
             self = new(draft)
             get = wire.get
             value = wire['id']
-            if not (value.__class__ is str): raise TypeError
+            if not (value.__class__ is str):
+                raise TypeError
             self.id = value
             value = get('display_name', default_display_name)
-            if not (value.__class__ is str or value is None): raise TypeError
+            if not (value.__class__ is str or value is None):
+                raise TypeError
             self.display_name = value
             self.__class__ = cls
             return self
@@ -78,16 +82,19 @@ def _lines(
         yield f"self.{name} = derive_{name}(self)"
         return
     kind, is_optional = _without_none(field.type)
-    otherwise = "raise TypeError"
+    otherwise = ["raise TypeError"]
     as_it_is: list[str] = []
     if kind in (str, int):
         as_it_is.append(f"value.__class__ is {kind.__name__}")
     elif get_origin(kind) is Literal:
         scope[f"allowed_{name}"] = get_args(kind)
         as_it_is.append(f"value in allowed_{name}")
+    elif kind is datetime:
+        scope |= {"from_iso": datetime.fromisoformat, "utc": UTC}
+        otherwise = ["value = from_iso(value)", "if value.tzinfo is not utc: raise ValueError"]
     else:
         scope[f"hook_{name}"], scope[f"kind_{name}"] = converter.get_structure_hook(kind), kind
-        otherwise = f"value = hook_{name}(value, kind_{name})"
+        otherwise = [f"value = hook_{name}(value, kind_{name})"]
     if is_optional:
         as_it_is.append("value is None")
     if default is attrs.NOTHING:
@@ -97,7 +104,11 @@ def _lines(
         yield f"value = get({wire_name!r}, default_{name})"
         if default is not None:
             as_it_is.append(f"value is default_{name}")
-    yield f"if not ({' or '.join(as_it_is)}): {otherwise}" if as_it_is else otherwise
+    if as_it_is:
+        yield f"if not ({' or '.join(as_it_is)}):"
+        yield from (f"    {line}" for line in otherwise)
+    else:
+        yield from otherwise
     yield f"self.{name} = value"
 
 

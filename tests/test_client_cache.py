@@ -713,3 +713,5 @@ async def test_arguments_without_hash_are_refused_as_such(client: NangoClient) -
     """An id of a wrong type is named, whatever type it is."""
     with pytest.raises(InvalidArgumentError, match="connection_id must be a str, not list"):
         await client.get_connection(["user-42"], "github")  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgumentError, match="provider_config_key must be a str, not dict"):
+        await client.get_connection("user-42", {})  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ GIVEN_UP = "The refresh limit has been reached for this connection."
 def error_of(status: int, document: object = None, **headers: str) -> APIStatusError:
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     return error_for(
-        connection_request(*IDS),
+        connection_request(IDS),
         Response(status=status, headers=headers, body=body, received_at=0.0),
     )
 
@@ -45,7 +45,7 @@ def error_of(status: int, document: object = None, **headers: str) -> APIStatusE
 )  # fmt: skip
 def test_an_id_is_one_segment_whatever_it_holds(connection_id: str) -> None:
     """The path has two segments, and the second one decodes to the id."""
-    path = connection_request(connection_id, "github").path
+    path = connection_request((connection_id, "github")).path
 
     assert path.isascii()
     assert path.count("/") == 2
@@ -121,15 +121,15 @@ def test_what_nango_could_not_know_is_refused(name: str, value: Any, problem: st
     arguments = {"connection_id": "user-42", "provider_config_key": "github"} | {name: value}
 
     with pytest.raises(InvalidArgumentError, match=f"{name}.*{problem}"):
-        connection_request(**arguments)
+        connection_request(tuple(arguments.values()))
 
 
 def test_dots_are_refused_as_connection_ids_only() -> None:
     """They would be taken for a part of the path; in the query they are harmless."""
     for dots in (".", ".."):
         with pytest.raises(InvalidArgumentError, match="path"):
-            connection_request(dots, "github")
-        assert connection_request("user-42", dots).query == f"provider_config_key={dots}"
+            connection_request((dots, "github"))
+        assert connection_request(("user-42", dots)).query == f"provider_config_key={dots}"
 
 
 def test_a_str_of_another_class_is_a_str() -> None:
@@ -138,7 +138,7 @@ def test_a_str_of_another_class_is_a_str() -> None:
     class Name(str):
         __slots__ = ()
 
-    assert connection_request(Name("user 42"), Name("github")).path == "/connection/user%2042"
+    assert connection_request((Name("user 42"), Name("github"))).path == "/connection/user%2042"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_str_of_another_class_is_a_str() -> None:
 )
 def test_parameters_are_sent_only_when_asked_for(options: tuple[str, ...]) -> None:
     """Older servers refuse parameters that they do not know."""
-    request = connection_request(*IDS, *options)
+    request = connection_request((*IDS, *options))
 
     expected = {"provider_config_key": "github"} | dict.fromkeys(options, "true")
     assert dict(parse_qsl(request.query)) == expected

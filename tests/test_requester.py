@@ -21,7 +21,7 @@ from nango_client._protocol import Request, Response, connection_request
 from nango_client._requester import Requester
 from nango_client._retry import Retrier
 
-REQUEST = connection_request("user-42", "github")
+REQUEST = connection_request(("user-42", "github"))
 
 
 def status(number: int) -> Response:

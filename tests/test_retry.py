@@ -35,8 +35,8 @@ from nango_client._protocol import Response, connection_request
 from nango_client._retry import Retrier, RetryBudget, asked_wait, is_retried
 
 NOW = 1_795_479_500.0
-ORDINARY = connection_request("user-42", "github")
-FORCED = connection_request("user-42", "github", "force_refresh")
+ORDINARY = connection_request(("user-42", "github"))
+FORCED = connection_request(("user-42", "github", "force_refresh"))
 GOOD = Response(status=200, headers={}, body=b"{}", received_at=NOW)
 
 

@@ -363,3 +363,22 @@ async def test_a_task_factory_of_the_loop_is_used(
 
     assert await waiter == "token"
     assert len(made) == 1
+
+
+async def test_a_flight_that_cannot_start_leaves_nothing_behind(
+    flights: SingleFlight[str, str], server: Server
+) -> None:
+    """The next caller starts anew."""
+
+    def factory(_: asyncio.AbstractEventLoop, coroutine: Any, **_options: Any) -> Any:
+        coroutine.close()
+        raise KeyboardInterrupt
+
+    asyncio.get_running_loop().set_task_factory(factory)
+    with pytest.raises(KeyboardInterrupt):
+        flights.start("key", server)
+    asyncio.get_running_loop().set_task_factory(None)
+
+    assert len(flights) == 0
+    server.answer.set_result("token")
+    assert await ask(flights, "key", server) == "token"

@@ -27,7 +27,7 @@ from nango_client._transport import AiohttpTransport
 pytestmark = pytest.mark.asyncio
 
 KEY = "canary-key"
-REQUEST = connection_request("user-42", "github")
+REQUEST = connection_request(("user-42", "github"))
 
 
 def transport_to(url: str, session: aiohttp.ClientSession | None = None) -> AiohttpTransport:
@@ -100,7 +100,7 @@ async def test_the_id_is_one_segment_of_the_raw_request_line(
     connection_id: str, segment: str
 ) -> None:
     """Nothing between us and the socket undoes the quoting."""
-    first, _ = await head_of(connection_request(connection_id, connection_id))
+    first, _ = await head_of(connection_request((connection_id, connection_id)))
 
     assert first == f"GET /connection/{segment}?provider_config_key={segment} HTTP/1.1"
 
@@ -116,7 +116,7 @@ async def test_random_ids_reach_the_server_as_one_segment_or_not_at_all() -> Non
         transport = transport_to(server.url)
         for connection_id in ids:
             try:
-                request = connection_request(connection_id, "k")
+                request = connection_request((connection_id, "k"))
             except InvalidArgumentError:
                 continue
             await transport.send(request, 5.0)
@@ -174,11 +174,12 @@ async def test_an_answer_is_given_whatever_its_status() -> None:
     assert response.body == b'{"a": 1}'
 
 
-async def test_a_request_leaves_once_where_the_pooled_connection_is_dead() -> None:
+@pytest.mark.parametrize("own", [True, False], ids=["own", "borrowed"])
+async def test_a_request_leaves_once_where_the_pooled_connection_is_dead(own: bool) -> None:
     """A GET is sent again by aiohttp itself; a forced renewal must not run twice."""
-    forced = connection_request("user-42", "github", "force_refresh")
-    async with WireServer(answer(), reset) as server:
-        transport = transport_to(server.url)
+    forced = connection_request(("user-42", "github", "force_refresh"))
+    async with WireServer(answer(), reset) as server, aiohttp.ClientSession() as session:
+        transport = transport_to(server.url, None if own else session)
         await transport.send(REQUEST, 5.0)
 
         with pytest.raises(ConnectionFailedError) as caught:
