@@ -6,29 +6,51 @@ all of them are cancelled unused.
 
 import asyncio
 import math
-from types import TracebackType
-from typing import Final, final
+from typing import Any, Final, final
 
 # The timer fires no more often than this, so a limit may end this much late (seconds).
 _TICK: Final = 0.05
+# Stands for the end of a limit that has run out already.
+_OVER: Final = math.inf
+
+Task = asyncio.Task[Any]
 
 
 @final
 class Deadlines:
-    """The limits that run under one event loop."""
+    """The limits that run under one event loop, one for each task.
+
+    Use it like this::
+
+        task = deadlines.start(seconds)
+        try:
+            ...
+        finally:
+            is_late = deadlines.stop(task)
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.running: set[Deadline] = set()
+        self.running: dict[Task, float] = {}
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
         self._fires_at = math.inf
 
-    def within(self, seconds: float) -> "Deadline":
-        """Give a context manager that raises `TimeoutError` when its block takes longer."""
-        due = self._loop.time() + seconds
+    def start(self, seconds: float) -> Task:
+        """Cancel the running task in so many seconds, unless `stop` comes first; give the task."""
+        task = asyncio.current_task(self._loop)
+        if task is None:
+            raise RuntimeError("a time limit needs a task")
+        due = self.running[task] = self._loop.time() + seconds
         if due < self._fires_at:
             self._fire_at(due)
-        return Deadline(self, due)
+        return task
+
+    def stop(self, task: Task) -> bool:
+        """End the limit; say whether it ran out and nothing else has cancelled the task.
+
+        Then a `CancelledError` that the task met stands for a timeout, as with `asyncio.timeout`.
+        """
+        return self.running.pop(task, None) == _OVER and task.uncancel() == 0
 
     def close(self) -> None:
         """Let go of the event loop; limits that still run no longer end anything."""
@@ -43,48 +65,8 @@ class Deadlines:
 
     def _end_late_ones(self) -> None:
         now = self._loop.time()
-        for deadline in [deadline for deadline in self.running if deadline.due <= now]:
-            deadline.end()
-        earliest = min((deadline.due for deadline in self.running), default=math.inf)
-        self._fire_at(max(earliest, now + _TICK))
-
-
-@final
-class Deadline:
-    """Like `asyncio.timeout`: cancels the task, and turns that into `TimeoutError` at the exit."""
-
-    __slots__ = ("_cancelling", "_deadlines", "_is_over", "_task", "due")
-
-    def __init__(self, deadlines: Deadlines, due: float) -> None:
-        self.due = due
-        self._deadlines = deadlines
-        self._is_over = False
-
-    def __enter__(self) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a time limit needs a task")
-        self._task = task
-        self._cancelling = task.cancelling()
-        self._deadlines.running.add(self)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        _value: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self._deadlines.running.discard(self)
-        # The task may have been cancelled by others too; then it has to end.
-        if (
-            self._is_over
-            and self._task.uncancel() <= self._cancelling
-            and kind is asyncio.CancelledError
-        ):
-            raise TimeoutError from None
-
-    def end(self) -> None:
-        """Interrupt the block."""
-        self._is_over = True
-        self._deadlines.running.discard(self)
-        self._task.cancel()
+        for task, due in self.running.items():
+            if due <= now:
+                self.running[task] = _OVER
+                task.cancel()
+        self._fire_at(max(min(self.running.values(), default=math.inf), now + _TICK))

@@ -63,14 +63,15 @@ class AiohttpTransport:
         url = settings.base_url
         self._scheme, self._authority = url.scheme, url.raw_authority
         self._prefix = url.raw_path.rstrip("/")
-        self._authorization = f"Bearer {settings.api_key}"
+        self._authorization = _Hidden(f"Bearer {settings.api_key}")
         self._connect_timeout = timeout.connect
-        self._limits = ClientTimeout(
+        limits = ClientTimeout(
             # The pool's queue is left out: it is no sign that the server is unreachable.
             sock_connect=timeout.connect,
             # aiohttp rounds longer limits up to whole seconds by default.
             ceil_threshold=float("inf"),
         )
+        self._options: dict[str, Any] = {"allow_redirects": False, "timeout": limits}
         self._time = clock.time
         self._borrowed = session
         self._keeper: AsyncGenerator[ClientSession] | None = None
@@ -94,15 +95,20 @@ class AiohttpTransport:
             query_string=request.query,
             encoded=True,
         )
-        overrides: Any = self._overrides(session) if session is self._borrowed else {}
         failure: NangoError
+        is_late = False
         try:
-            with deadlines.within(timeout):
-                answer = await session.get(
-                    url, allow_redirects=False, timeout=self._limits, **overrides
-                )
+            task = deadlines.start(timeout)
+            try:
+                answer = await session.get(url, **self._options)
                 body = await _read(answer)
+            finally:
+                is_late = deadlines.stop(task)
             return Response(answer.status, answer.headers, body, self._time())
+        except asyncio.CancelledError:
+            if not is_late:
+                raise
+            failure = self._translate(TimeoutError(), timeout)
         except Exception as error:  # noqa: BLE001  nothing of aiohttp may leave this file
             failure = self._translate(error, timeout)
         raise failure
@@ -118,12 +124,13 @@ class AiohttpTransport:
     async def _open(self) -> tuple[ClientSession, Deadlines]:
         """Get ready for the running event loop."""
         if self._borrowed is None:
-            self._keeper = _keep_session(self._authorize_once)
+            self._keeper = _keep_session(self._authorization)
             self._session = await anext(self._keeper)
         elif self._borrowed.closed:
             raise ClientClosedError("the aiohttp session that this client borrowed is closed")
         else:
             self._session = self._borrowed
+            self._options |= self._overrides(self._borrowed)
         self._loop = asyncio.get_running_loop()
         self._deadlines = Deadlines(self._loop)
         return self._session, self._deadlines
@@ -147,9 +154,9 @@ class AiohttpTransport:
     async def _authorize_once(
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> ClientResponse:
-        """Set the key last, over what a session or netrc set, and keep aiohttp from resending.
+        """Set the key last, over what a borrowed session or netrc set, and send only once.
 
-        aiohttp repeats a GET whose connection broke; only our own retries know what may run twice.
+        Our own session has the key among its headers, and `_Answer`.
         """
         request.headers["Authorization"] = self._authorization
         try:
@@ -210,11 +217,33 @@ class _BrokenConnectionError(aiohttp.ClientError):
     """The connection broke after the request had begun to leave."""
 
 
+class _Answer(ClientResponse):
+    """An answer that aiohttp does not ask for again when the connection breaks.
+
+    It repeats such a GET by itself; only our own retries know what may run twice.
+    """
+
+    async def start(self, connection: Any) -> ClientResponse:
+        try:
+            return await super().start(connection)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            raise _BrokenConnectionError from None
+
+
+class _Hidden(str):
+    """A header's value that no ``repr`` shows: aiohttp has the headers in local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class _BodyTooLargeError(Exception):
     """The body is over `MAX_BODY`."""
 
 
-async def _keep_session(middleware: aiohttp.ClientMiddlewareType) -> AsyncGenerator[ClientSession]:
+async def _keep_session(authorization: str) -> AsyncGenerator[ClientSession]:
     """Yield a session that ends with this generator.
 
     Event loops close their asynchronous generators before they end (`asyncio.run` does), so a
@@ -222,8 +251,8 @@ async def _keep_session(middleware: aiohttp.ClientMiddlewareType) -> AsyncGenera
     """
     async with ClientSession(
         connector=aiohttp.TCPConnector(socket_factory=make_socket),
-        headers=_headers(),
-        middlewares=(middleware,),
+        headers={**_headers(), "Authorization": authorization},
+        response_class=_Answer,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
     ) as session:
@@ -250,17 +279,20 @@ async def _read(answer: ClientResponse) -> bytes:
     The body of a failure is only an explanation: where it is too large or badly encoded, the status
     alone has to do.
     """
-    chunks: list[bytes] = []
+    content = answer.content
     size = 0
+    chunks: list[bytes] = []
     try:
+        # Nearly always the whole body came together with the headers.
+        chunk = content.read_nowait()
         while True:
-            chunk = await answer.content.readany()
             size += len(chunk)
             if size > MAX_BODY:
                 raise _BodyTooLargeError  # noqa: TRY301  caught below with its like
             chunks.append(chunk)
-            if answer.content.at_eof():
+            if content.at_eof():
                 return b"".join(chunks)
+            chunk = await content.readany()
     except (_BodyTooLargeError, aiohttp.ClientPayloadError) as error:
         if 200 <= answer.status < 300 or not _is_unreadable(error):  # noqa: PLR2004
             raise

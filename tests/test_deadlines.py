@@ -1,6 +1,8 @@
 """Time limits: one timer for all, and the same manners as asyncio.timeout."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -9,11 +11,27 @@ from nango_client._deadlines import Deadlines
 pytestmark = pytest.mark.asyncio
 
 
+@contextmanager
+def within(deadlines: Deadlines, seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` when the block takes longer."""
+    task = deadlines.start(seconds)
+    is_late = False
+    try:
+        try:
+            yield
+        finally:
+            is_late = deadlines.stop(task)
+    except asyncio.CancelledError:
+        if not is_late:
+            raise
+        raise TimeoutError from None
+
+
 async def test_a_block_in_time_is_left_alone() -> None:
     """Nothing happens to it, and nothing is left of its limit."""
     deadlines = Deadlines(asyncio.get_running_loop())
 
-    with deadlines.within(10):
+    with within(deadlines, 10):
         await asyncio.sleep(0)
 
     assert not deadlines.running
@@ -25,7 +43,7 @@ async def test_a_block_that_takes_too_long_is_ended() -> None:
     deadlines = Deadlines(asyncio.get_running_loop())
 
     async with asyncio.timeout(5):
-        with pytest.raises(TimeoutError), deadlines.within(0.01):
+        with pytest.raises(TimeoutError), within(deadlines, 0.01):
             await asyncio.Event().wait()
 
     assert not deadlines.running
@@ -38,7 +56,7 @@ async def test_every_limit_ends_its_own_block() -> None:
 
     async def block(name: str, limit: float, work: float) -> None:
         try:
-            with deadlines.within(limit):
+            with within(deadlines, limit):
                 await asyncio.sleep(work)
         except TimeoutError:
             ended.append(name)
@@ -57,15 +75,14 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
     deadlines = Deadlines(asyncio.get_running_loop())
 
     async def block() -> None:
-        with deadlines.within(10):
+        with within(deadlines, 10):
             await asyncio.Event().wait()
 
     plain, both = asyncio.create_task(block()), asyncio.create_task(block())
     await asyncio.sleep(0)
     plain.cancel()
-    for deadline in list(deadlines.running):
-        if deadline._task is both:
-            deadline.end()
+    deadlines.running[both] = 0.0
+    deadlines._end_late_ones()
     both.cancel()
 
     results = await asyncio.gather(plain, both, return_exceptions=True)
@@ -82,7 +99,7 @@ async def test_a_limit_needs_a_task() -> None:
 
     def callback() -> None:
         try:
-            with deadlines.within(1):
+            with within(deadlines, 1):
                 pass
         except RuntimeError as error:
             outcome.set_result(str(error))

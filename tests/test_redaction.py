@@ -165,6 +165,25 @@ def test_a_cancelled_caller_shows_nothing_either(play: str) -> None:
     assert "canary" not in "\n".join(asyncio.run(main()))
 
 
+def test_an_interrupt_in_mid_request_does_not_show_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its traceback has frames of aiohttp, where the headers are local variables."""
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    async def main() -> None:
+        async with NangoClient(KEY, base_url="http://127.0.0.1:1") as client:
+            await client.get_connection("user-42", "github")
+
+    monkeypatch.setattr("nango_client._transport.make_socket", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        asyncio.run(main())
+
+    shown = all_that_shows(caught.value)
+    assert "User-Agent" in shown
+    assert KEY not in shown
+
+
 def test_remembered_and_shared_errors_show_nothing(nango_server: MockNango) -> None:
     """Errors out of the cache's memory, and stale answers, are as clean as fresh ones."""
     nango_server.add_connection("user-42", "github")
