@@ -62,6 +62,14 @@ class Reporter:
         if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
             self.report(kind)
 
+    def attempt(
+        self, number: int, status: int | None, began: float, error: BaseException | None = None
+    ) -> None:
+        """Pass on that an attempt has ended, which began at this time of the event loop."""
+        if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
+            elapsed = asyncio.get_running_loop().time() - began
+            self.report("attempt", attempt=number, status=status, elapsed=elapsed, error=error)
+
     def report(
         self,
         kind: EventKind,

@@ -23,6 +23,7 @@ class Requester:
     ) -> None:
         self._transport = transport
         self._timeout = timeout
+        self._first_limit = min(timeout.attempt, timeout.total)
         self._retrier = retrier
         self._reporter = reporter
 
@@ -32,31 +33,42 @@ class Requester:
         Raises:
             NangoError: what the last attempt met.
         """
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + self._timeout.total
+        began = asyncio.get_running_loop().time()
         self._retrier.budget.add_call()
         try:
-            limit = min(self._timeout.attempt, self._timeout.total)
-            return await self._attempt(request, decode, 1, limit)
+            return await self._attempt(request, decode, 1, began, self._first_limit)
         except NangoError as error:
             failure = error
         if not is_retried(failure, request):
             raise failure
+        return await self._retry(request, decode, failure, began + self._timeout.total)
+
+    async def _retry(
+        self,
+        request: Request,
+        decode: Callable[[Request, Response], T],
+        failure: NangoError,
+        deadline: float,
+    ) -> T:
+        clock = asyncio.get_running_loop().time
 
         def remaining() -> float:
             return deadline - clock()
 
         async def attempt(number: int) -> T:
             limit = min(self._timeout.attempt, remaining())
-            return await self._attempt(request, decode, number, limit)
+            return await self._attempt(request, decode, number, clock(), limit)
 
         return await self._retrier.run(request, failure, attempt, remaining)
 
     async def _attempt(
-        self, request: Request, decode: Callable[[Request, Response], T], number: int, limit: float
+        self,
+        request: Request,
+        decode: Callable[[Request, Response], T],
+        number: int,
+        began: float,
+        limit: float,
     ) -> T:
-        clock = asyncio.get_running_loop().time
-        began = clock()
         status = None
         try:
             response = await self._transport.send(request, limit)
@@ -65,9 +77,7 @@ class Requester:
                 raise error_for(request, response)
             result = decode(request, response)
         except NangoError as error:
-            self._reporter.report(
-                "attempt", attempt=number, status=status, elapsed=clock() - began, error=error
-            )
+            self._reporter.attempt(number, status, began, error)
             raise
-        self._reporter.report("attempt", attempt=number, status=status, elapsed=clock() - began)
+        self._reporter.attempt(number, status, began)
         return result
