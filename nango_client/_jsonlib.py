@@ -71,7 +71,9 @@ def loads(body: bytes, parse: Callable[[bytes], Any] = _parse) -> Any:
         ValueError: it is not JSON, or nested too deep to be meant.
     """
     value = parse(body)
-    if body.count(b"[") + body.count(b"{") > _MAX_DEPTH and _is_deep(value):
+    # Faster than `count`, which goes byte by byte.
+    others = body.replace(b"[", b"").replace(b"{", b"")
+    if len(body) - len(others) > _MAX_DEPTH and _is_deep(value):
         raise ValueError
     return value
 

@@ -1,8 +1,8 @@
 """One call of the API: attempts, status check, retries, all before one deadline."""
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar, final
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, final
 
 from nango_client._config import TimeoutPolicy
 from nango_client._events import Reporter
@@ -27,21 +27,43 @@ class Requester:
         self._retrier = retrier
         self._reporter = reporter
 
-    async def fetch(self, request: Request, decode: Callable[[Request, Response], T]) -> T:
+    def fetch(
+        self, request: Request, decode: Callable[[Request, Response], T]
+    ) -> Coroutine[Any, Any, T]:
         """Give what `decode` makes of the successful answer to `request`.
 
         Raises:
             NangoError: what the last attempt met.
         """
-        began = asyncio.get_running_loop().time()
         self._retrier.budget.add_call()
+        began = asyncio.get_running_loop().time()
+        return self._attempt(request, decode, 1, began, self._first_limit)
+
+    async def _attempt(
+        self,
+        request: Request,
+        decode: Callable[[Request, Response], T],
+        number: int,
+        began: float,
+        limit: float,
+    ) -> T:
+        """Send once; after the first attempt of a call go on with the others where that helps."""
+        status = None
         try:
-            return await self._attempt(request, decode, 1, began, self._first_limit)
+            response = await self._transport.send(request, limit)
+            status = response.status
+            if not 200 <= status < 300:  # noqa: PLR2004
+                raise error_for(request, response)
+            result = decode(request, response)
         except NangoError as error:
             failure = error
-        if not is_retried(failure, request):
-            raise failure
-        return await self._retry(request, decode, failure, began + self._timeout.total)
+        else:
+            self._reporter.attempt(number, status, began)
+            return result
+        self._reporter.attempt(number, status, began, failure)
+        if number == 1 and is_retried(failure, request):
+            return await self._retry(request, decode, failure, began + self._timeout.total)
+        raise failure
 
     async def _retry(
         self,
@@ -60,24 +82,3 @@ class Requester:
             return await self._attempt(request, decode, number, clock(), limit)
 
         return await self._retrier.run(request, failure, attempt, remaining)
-
-    async def _attempt(
-        self,
-        request: Request,
-        decode: Callable[[Request, Response], T],
-        number: int,
-        began: float,
-        limit: float,
-    ) -> T:
-        status = None
-        try:
-            response = await self._transport.send(request, limit)
-            status = response.status
-            if not 200 <= status < 300:  # noqa: PLR2004
-                raise error_for(request, response)
-            result = decode(request, response)
-        except NangoError as error:
-            self._reporter.attempt(number, status, began, error)
-            raise
-        self._reporter.attempt(number, status, began)
-        return result
