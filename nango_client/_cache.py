@@ -168,7 +168,7 @@ class TokenCache:
         renewal_is_due = age >= entry.renew_at
         if is_stale and renewal_is_due and not entry.outage:
             return None
-        self._use(entry)
+        self.uses = entry.used = self.uses + 1
         if is_stale:
             self.stale_served += 1
         return Found(entry.connection, is_stale, renewal_is_due)
@@ -178,7 +178,7 @@ class TokenCache:
         entry = self._alive(key)
         if entry is None:
             return None
-        self._use(entry)
+        self.uses = entry.used = self.uses + 1
         self.stale_served += 1
         return entry.connection
 
@@ -238,7 +238,7 @@ class TokenCache:
         # With the answer's own ids, so that the caller's equal strings need not be kept as well.
         key = (connection.connection_id, connection.provider_config_key, *ticket.key[2:])
         entry = self._entries[key] = Entry(ticket, connection, soft, dead)
-        self._use(entry)
+        self.uses = entry.used = self.uses + 1
         self._stores += 1
         if len(self._entries) > self._policy.max_entries:
             self._evict()
@@ -309,9 +309,6 @@ class TokenCache:
         for key in variants(pair):
             self._entries.pop(key, None)
             self._failures.pop(key, None)
-
-    def _use(self, entry: Entry) -> None:
-        self.uses = entry.used = self.uses + 1
 
     def _evict(self) -> None:
         """Drop the entry whose last use is longest ago.
