@@ -10,7 +10,7 @@ from typing import Any, Final, final
 
 # The timer fires no more often than this, so a limit may end this much late (seconds).
 _TICK: Final = 0.05
-# Stands for the end of a limit that has run out already.
+# The end of a limit that has run out: it is never due again, until `stop` finds it.
 _OVER: Final = math.inf
 
 Task = asyncio.Task[Any]

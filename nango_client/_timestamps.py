@@ -10,9 +10,6 @@ EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 # JavaScript writes years outside 0 to 9999 with a sign and six digits (ECMA-262, "Expanded Years").
 _EXPANDED_YEAR = re.compile(r"([+-]?)[0-9]{5,9}-[0-9]{2}-[0-9]{2}T")
 
-# Bound once: looking it up on the class costs as much as the parsing.
-_from_iso = datetime.fromisoformat
-
 
 def parse_timestamp(value: Any, _kind: object = None) -> datetime:
     """Give the aware UTC datetime that `value` names; years that Python does not know clamp.
@@ -21,7 +18,7 @@ def parse_timestamp(value: Any, _kind: object = None) -> datetime:
         ValueError: it is not a timestamp, or one without an offset. Its text is never quoted.
     """
     try:
-        moment = _from_iso(value)
+        moment = datetime.fromisoformat(value)
     except TypeError:
         raise ValueError("not a string") from None
     except ValueError:
