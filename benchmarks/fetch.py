@@ -66,7 +66,7 @@ def _commands(port: str) -> dict[str, list[str]]:
 
 
 def run(*, quick: bool) -> list[Table]:
-    launches, rounds, calls = (1, 1, 64) if quick else (8, 5, 640)
+    launches, rounds, calls = (1, 1, 64) if quick else (16, 3, 640)
     measured: dict[int, list[dict[str, float]]] = {1: [], 64: []}
     skipped: list[str] = []
     server = Worker([sys.executable, str(HERE / "server.py")])

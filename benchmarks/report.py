@@ -17,6 +17,8 @@ class Row:
     """The median over rounds of value / the reference's value in the same round."""
     reach: float | None = None
     """The bound that ours has to keep, on `ratio` where there is one."""
+    quartiles: tuple[float, float] | None = None
+    """Between these lies the ratio of half of the rounds."""
 
     @property
     def verdict(self) -> str:
@@ -24,6 +26,10 @@ class Row:
             return ""
         reached = (self.value if self.ratio is None else self.ratio) <= self.reach
         return f"≤ {self.reach:g}: " + ("reached" if reached else "**not reached**")
+
+    @property
+    def spread(self) -> str:
+        return "" if self.quartiles is None else " ({:.2f} to {:.2f})".format(*self.quartiles)
 
 
 @dataclass
@@ -40,7 +46,7 @@ class Table:
         lines = [f"### {self.title}", "", *([self.note, ""] if self.note else [])]
         lines += [f"| contestant | {self.unit} | ratio | reach |", "|---|---:|---:|---|"]
         for row in self.rows:
-            ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+            ratio = "" if row.ratio is None else f"{row.ratio:.2f}{row.spread}"
             lines.append(f"| {row.name} | {number(row.value)} | {ratio} | {row.verdict} |")
         lines += ["", *(f"Skipped, not installed: {name}." for name in self.skipped)]
         return "\n".join(lines)
@@ -68,13 +74,14 @@ def rows(
     reference: str,
     reach: Mapping[str, float] | None = None,
 ) -> list[Row]:
-    """Sum rounds up: medians, and medians of the ratios within each round."""
-    return [
-        Row(
-            name,
-            statistics.median(one[name] for one in measured),
-            statistics.median(one[name] / one[reference] for one in measured),
-            (reach or {}).get(name),
-        )
-        for name in order
-    ]
+    """Sum rounds up: medians, and medians and quartiles of the ratios within each round."""
+    summed: list[Row] = []
+    for name in order:
+        value = statistics.median(one[name] for one in measured)
+        ratios = [one[name] / one[reference] for one in measured]
+        row = Row(name, value, statistics.median(ratios), (reach or {}).get(name))
+        if len(ratios) > 1 and name != reference:
+            lower, _, upper = statistics.quantiles(ratios, n=4)
+            row.quartiles = lower, upper
+        summed.append(row)
+    return summed
