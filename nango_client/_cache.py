@@ -160,7 +160,8 @@ class TokenCache:
 
     def find(self, key: Key) -> Found | None:
         """Give an answer that may be served without waiting, or None: the caller has to fetch."""
-        entry = self._alive(key)
+        # Nearly always there is none: live ones are served before anything else is asked.
+        entry = self._alive(key) if key in self._entries else None
         if entry is None or self._policy is None:
             return None
         age = self._age(entry)
@@ -223,7 +224,6 @@ class TokenCache:
         if ticket.forced:
             self._drop(ticket.pair)
         self._failures.pop(ticket.key, None)
-        self._entries.pop(ticket.key, None)
         life = math.inf
         if connection.expires_at is not None:
             now = ticket.wall
@@ -233,6 +233,7 @@ class TokenCache:
             life = connection.expires_at.timestamp() - now
         dead = min(self._dead_age, life - self._policy.expiry_margin)
         if dead <= 0:
+            self._entries.pop(ticket.key, None)
             return
         soft = min(self._soft_age, max(life - self._policy.refresh_ahead, life / 2))
         # With the answer's own ids, so that the caller's equal strings need not be kept as well.

@@ -91,6 +91,8 @@ def _try_decode(response: Response) -> Connection | str | None:
         return None
     try:
         connection: Connection = _structure_hook()(document, Connection)
+        if not connection.connection_config:  # Nearly always; a call would cost.
+            return connection
         return _with_secondary_ends(connection, response)
     except Exception:  # noqa: BLE001  whatever a hook stumbles on is for the second pass to judge
         return _decode_in_detail(document, response)
@@ -265,8 +267,6 @@ def _with_secondary_ends(connection: Connection, response: Response) -> Connecti
     Tokens in ``connection_config`` that were past already do not count: Nango does not renew all of
     them, and they would make the answer uncacheable for ever (WIRE.md, "200").
     """
-    if not connection.connection_config:
-        return connection
     now = server_time(response.headers, response.received_at)
     ends = [end for end in _token_ends(connection.connection_config) if end.timestamp() > now]
     if connection.expires_at is not None:

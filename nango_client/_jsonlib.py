@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 # Far more than the API uses, and far less than any parser or interpreter can take.
 _MAX_DEPTH: Final = 200
@@ -90,11 +90,11 @@ def _is_deep(value: object) -> bool:
     return True
 
 
-def as_object(value: object) -> dict[str, Any] | None:
+def as_object(value: Any) -> dict[str, Any] | None:
     """Give a parsed value back if it is a JSON object, else None."""
-    return cast("dict[str, Any]", value) if type(value) is dict else None
+    return value if value.__class__ is dict else None
 
 
-def as_array(value: object) -> list[Any]:
+def as_array(value: Any) -> list[Any]:
     """Give a parsed value back if it is a JSON array, else an empty one."""
-    return cast("Any", value) if type(value) is list else []
+    return value if value.__class__ is list else []
