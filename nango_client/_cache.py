@@ -72,7 +72,8 @@ class Ticket:
 
     __slots__ = ("forced", "is_void", "key", "monotonic", "pair", "wall")
 
-    def __init__(self, key: Key, wall: float, monotonic: float, *, forced: bool) -> None:
+    # By position: classes that are called with keywords take the interpreter's long way.
+    def __init__(self, key: Key, wall: float, monotonic: float, forced: bool) -> None:  # noqa: FBT001
         self.key: Key = key
         self.pair: Pair = key[:2]
         self.wall: float = wall
@@ -102,9 +103,8 @@ class Entry:
         self.wall = ticket.wall
         self.monotonic = ticket.monotonic
         # Before both of these readings it serves, and nothing else needs to be looked at.
-        fast = min(soft, dead)
-        self.fast_wall = ticket.wall + fast
-        self.fast_monotonic = ticket.monotonic + fast
+        self.fast_wall = ticket.wall + soft
+        self.fast_monotonic = ticket.monotonic + soft
         # Ages, in seconds.
         self.renew_at = soft
         self.dead_at = dead
@@ -158,10 +158,13 @@ class TokenCache:
             entries=len(self._entries),
         )
 
+    def knows(self, key: Key) -> bool:
+        """Say whether there is an answer or a failure, alive or not."""
+        return key in self._entries or key in self._failures
+
     def find(self, key: Key) -> Found | None:
         """Give an answer that may be served without waiting, or None: the caller has to fetch."""
-        # Nearly always there is none: live ones are served before anything else is asked.
-        entry = self._alive(key) if key in self._entries else None
+        entry = self._alive(key)
         if entry is None or self._policy is None:
             return None
         age = self._age(entry)
@@ -195,7 +198,7 @@ class TokenCache:
 
     def begin(self, key: Key, *, forced: bool) -> Ticket:
         """Note that a fetch of `key` begins now; `finish` must follow."""
-        ticket = Ticket(key, self.time(), self.monotonic(), forced=forced)
+        ticket = Ticket(key, self.time(), self.monotonic(), forced)
         self._tickets.setdefault(ticket.pair, []).append(ticket)
         return ticket
 
@@ -235,7 +238,7 @@ class TokenCache:
         if dead <= 0:
             self._entries.pop(ticket.key, None)
             return
-        soft = min(self._soft_age, max(life - self._policy.refresh_ahead, life / 2))
+        soft = min(self._soft_age, max(life - self._policy.refresh_ahead, life / 2), dead)
         # With the answer's own ids, so that the caller's equal strings need not be kept as well.
         key = (connection.connection_id, connection.provider_config_key, *ticket.key[2:])
         entry = self._entries[key] = Entry(ticket, connection, soft, dead)

@@ -17,7 +17,7 @@ from cattrs.errors import AttributeValidationNote, BaseValidationError, Iterable
 from cattrs.gen import make_dict_structure_fn, override
 
 from nango_client._headers import server_time
-from nango_client._jsonlib import as_object, loads
+from nango_client._jsonlib import loads
 from nango_client._protocol import Response
 from nango_client._structure import Hook, make_model_hook
 from nango_client._timestamps import format_timestamp, parse_timestamp
@@ -84,10 +84,10 @@ def _media_type(value: str | None) -> str | None:
 def _try_decode(response: Response) -> Connection | str | None:
     """Give the connection, the path of the first field that is wrong, or None: no JSON object."""
     try:
-        document = as_object(loads(response.body))
+        document = loads(response.body)
     except ValueError:
         return None
-    if document is None:
+    if document.__class__ is not dict:
         return None
     try:
         connection: Connection = _structure_hook()(document, Connection)
@@ -173,12 +173,12 @@ def _json_object(value: Any, _: object) -> Mapping[str, object]:
 
 
 def _tags(value: Any, _: object) -> Mapping[str, object]:
-    if value.__class__ is not dict or not value:
+    if value.__class__ is not dict:
         return _json_object(value, _)
     for tag in value.values():
         if tag.__class__ is not str:
             raise TypeError
-    return FrozenDict(value)
+    return FrozenDict(value) if value else EMPTY
 
 
 def _is_tuple(kind: Any) -> bool:

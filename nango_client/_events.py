@@ -6,6 +6,7 @@ The allow-list is the class `Event` itself: hook and log get its fields and noth
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Literal, final
 
 import attrs
@@ -52,23 +53,21 @@ Hook = Callable[[Event], None]
 class Reporter:
     """Tells the hook and the log, which is not told of hits: they are too many."""
 
-    __slots__ = ("_hook",)
+    __slots__ = ("_hook", "is_heard")
 
     def __init__(self, hook: Hook | None) -> None:
         self._hook = hook
-
-    def outcome(self, kind: EventKind) -> None:
-        """Pass on how the cache answered a call; all that costs one that nobody listens to."""
-        if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
-            self.report(kind)
+        # Says whether a report goes anywhere; all that a call costs to which nobody listens.
+        self.is_heard: Callable[[], bool] = (
+            partial(logger.isEnabledFor, logging.DEBUG) if hook is None else lambda: True
+        )
 
     def attempt(
         self, number: int, status: int | None, began: float, error: BaseException | None = None
     ) -> None:
         """Pass on that an attempt has ended, which began at this time of the event loop."""
-        if self._hook is not None or logger.isEnabledFor(logging.DEBUG):
-            elapsed = asyncio.get_running_loop().time() - began
-            self.report("attempt", attempt=number, status=status, elapsed=elapsed, error=error)
+        elapsed = asyncio.get_running_loop().time() - began
+        self.report("attempt", attempt=number, status=status, elapsed=elapsed, error=error)
 
     def report(
         self,

@@ -87,17 +87,19 @@ class Lookup:
             check_id("provider_config_key", key[1])
         forced = len(key) > 2 and key[-1] == FORCE_REFRESH  # noqa: PLR2004  after the ids
         # Where callers wait for a fetch already, nothing can be served.
-        if not forced and (flight is None or flight.is_pinned):
+        if not forced and (flight is None or flight.is_pinned) and self._cache.knows(key):
             connection = self._serve(key)
             if connection is not None:
                 return connection
         if flight is not None:
             self._cache.coalesced += 1
-            self._reporter.outcome("coalesced")
+            if self._reporter.is_heard():
+                self._reporter.report("coalesced")
             return flight
         request = connection_request(key)
         self._cache.misses += 1
-        self._reporter.outcome("miss")
+        if self._reporter.is_heard():
+            self._reporter.report("miss")
         return self._flights.start(key, self._fetch, request)
 
     def after_failure(self, key: Key, failure: NangoError) -> Connection:
@@ -110,7 +112,7 @@ class Lookup:
             # There is none under the key of a forced fetch.
             connection = self._cache.find_after_failure(key)
             if connection is not None:
-                self._reporter.outcome("stale")
+                self._reporter.report("stale")
                 return connection
         raise failure
 
@@ -139,10 +141,10 @@ class Lookup:
         """
         found = self._cache.find(key)
         if found is not None:
-            self._reporter.outcome("stale" if found.is_stale else "hit")
+            self._reporter.report("stale" if found.is_stale else "hit")
             if found.renewal_is_due and self._flights.get(key) is None:
                 self._cache.refreshes += 1
-                self._reporter.outcome("renewal")
+                self._reporter.report("renewal")
                 request = connection_request(key)
                 self._flights.start(key, self._fetch, request, is_pinned=True)
             return found.connection

@@ -35,7 +35,7 @@ class Requester:
         Raises:
             NangoError: what the last attempt met.
         """
-        self._retrier.budget.add_call()
+        self._retrier.budget.new_calls += 1
         began = asyncio.get_running_loop().time()
         return self._attempt(request, decode, 1, began, self._first_limit)
 
@@ -58,7 +58,8 @@ class Requester:
         except NangoError as error:
             failure = error
         else:
-            self._reporter.attempt(number, status, began)
+            if self._reporter.is_heard():
+                self._reporter.attempt(number, status, began)
             return result
         self._reporter.attempt(number, status, began, failure)
         if number == 1 and is_retried(failure, request):

@@ -35,20 +35,19 @@ class RetryBudget:
     server that fails for everybody do not multiply its load.
     """
 
-    __slots__ = ("_tenths",)
+    __slots__ = ("_tenths", "new_calls")
     _FULL: Final = 1000
 
     def __init__(self) -> None:
         # Counted in tenths: a sum of 0.1s would drift.
         self._tenths = self._FULL
-
-    def add_call(self) -> None:
-        """Count one call."""
-        if self._tenths < self._FULL:
-            self._tenths += 1
+        # Those since the last retry; every call adds itself.
+        self.new_calls = 0
 
     def take_retry(self) -> bool:
         """Take one retry out if there is one."""
+        self._tenths = min(self._tenths + self.new_calls, self._FULL)
+        self.new_calls = 0
         if self._tenths < 10:  # noqa: PLR2004
             return False
         self._tenths -= 10

@@ -28,8 +28,7 @@ class Flight(Generic[K, T]):
         key: K,
         flights: "SingleFlight[K, T]",
         loop: asyncio.AbstractEventLoop,
-        *,
-        is_pinned: bool,
+        is_pinned: bool,  # noqa: FBT001  a class called with keywords takes the long way
     ) -> None:
         self.key = key
         self.is_pinned = is_pinned
@@ -136,13 +135,20 @@ class SingleFlight(Generic[K, T]):
             is_pinned: nobody needs to wait for it.
         """
         loop = asyncio.get_running_loop()
-        flight: Flight[K, T] = Flight(key, self, loop, is_pinned=is_pinned)
+        flight: Flight[K, T] = Flight(key, self, loop, is_pinned)
         # Known before the task is made, which may run at once.
         self._by_key[key] = flight
         self._all.add(flight)
+        name = "nango_client request"
         try:
-            # Where nobody waits, the caller goes on first.
-            flight.task = _start_task(loop, flight.fly(run, arguments), at_once=not is_pinned)
+            # Where nobody waits, the caller goes on first. Python 3.11 cannot start a task at once,
+            # and a task factory of the loop decides for itself.
+            if sys.version_info >= (3, 12) and not is_pinned and loop.get_task_factory() is None:
+                flight.task = asyncio.Task(
+                    flight.fly(run, arguments), loop=loop, name=name, eager_start=True
+                )
+            else:
+                flight.task = loop.create_task(flight.fly(run, arguments), name=name)
         except BaseException:  # Ctrl-C, or a task factory that fails.
             self.remove(flight)
             raise
@@ -180,16 +186,3 @@ class SingleFlight(Generic[K, T]):
         self._all.discard(flight)
         if self._by_key.get(flight.key) is flight:
             del self._by_key[flight.key]
-
-
-def _start_task(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], *, at_once: bool
-) -> asyncio.Task[T]:
-    """Start a task; `at_once` runs it until it has to wait, which saves a turn of the event loop.
-
-    Python 3.11 cannot do that, and a task factory of the loop decides for itself.
-    """
-    name = "nango_client request"
-    if sys.version_info >= (3, 12) and at_once and loop.get_task_factory() is None:
-        return asyncio.Task(coroutine, loop=loop, name=name, eager_start=True)
-    return loop.create_task(coroutine, name=name)

@@ -354,9 +354,9 @@ def test_ten_calls_earn_one_retry() -> None:
         pass
 
     for _ in range(9):
-        budget.add_call()
+        budget.new_calls += 1
     early = budget.take_retry()
-    budget.add_call()
+    budget.new_calls += 1
 
     assert [early, budget.take_retry(), budget.take_retry()] == [False, True, False]
 
@@ -366,7 +366,7 @@ def test_a_full_budget_does_not_grow() -> None:
     budget = RetryBudget()
 
     for _ in range(1_000):
-        budget.add_call()
+        budget.new_calls += 1
 
     assert sum(budget.take_retry() for _ in range(500)) == 100
 
@@ -379,7 +379,7 @@ def test_the_budget_never_gives_more_than_its_share(steps: list[bool]) -> None:
 
     for is_call in steps:
         if is_call:
-            budget.add_call()
+            budget.new_calls += 1
         else:
             retries += budget.take_retry()
 
