@@ -51,6 +51,14 @@ async def aiohttp(base: str) -> AsyncIterator[Fetch]:
 
 
 @asynccontextmanager
+async def aiohttp_settled(base: str) -> AsyncIterator[Fetch]:
+    """In a process that has freed a large block, from which on glibc maps none for every read."""
+    bytes(1024 * 1024)
+    async with aiohttp(base) as fetch:
+        yield fetch
+
+
+@asynccontextmanager
 async def aiohttp_params(base: str) -> AsyncIterator[Fetch]:
     """As the documentation of Nango has it for Python: parameters and headers with the request."""
     from aiohttp import ClientSession
@@ -139,6 +147,7 @@ CONTESTANTS = {
     function.__name__: function
     for function in (
         aiohttp,
+        aiohttp_settled,
         aiohttp_params,
         nango_client,
         nango_client_stdlib,
