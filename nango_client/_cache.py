@@ -132,8 +132,8 @@ class TokenCache:
         self._dead_age = 0.0 if policy is None else policy.max_age + policy.stale_if_error
         self.time = clock.time
         self.monotonic = clock.monotonic
-        self._entries: dict[Key, Entry] = {}
-        self.look_up: Final = self._entries.get
+        # The client looks hits up here itself.
+        self.entries: Final[dict[Key, Entry]] = {}
         self._failures: OrderedDict[Key, _Failure] = OrderedDict()
         self._tickets: dict[Pair, list[Ticket]] = {}
         # Every time that an entry was stored or served.
@@ -155,12 +155,12 @@ class TokenCache:
             refreshes=self.refreshes,
             stale_served=self.stale_served,
             evictions=self.evictions,
-            entries=len(self._entries),
+            entries=len(self.entries),
         )
 
     def knows(self, key: Key) -> bool:
         """Say whether there is an answer or a failure, alive or not."""
-        return key in self._entries or key in self._failures
+        return key in self.entries or key in self._failures
 
     def find(self, key: Key) -> Found | None:
         """Give an answer that may be served without waiting, or None: the caller has to fetch."""
@@ -236,15 +236,15 @@ class TokenCache:
             life = connection.expires_at.timestamp() - now
         dead = min(self._dead_age, life - self._policy.expiry_margin)
         if dead <= 0:
-            self._entries.pop(ticket.key, None)
+            self.entries.pop(ticket.key, None)
             return
         soft = min(self._soft_age, max(life - self._policy.refresh_ahead, life / 2), dead)
         # With the answer's own ids, so that the caller's equal strings need not be kept as well.
         key = (connection.connection_id, connection.provider_config_key, *ticket.key[2:])
-        entry = self._entries[key] = Entry(ticket, connection, soft, dead)
+        entry = self.entries[key] = Entry(ticket, connection, soft, dead)
         self.uses = entry.used = self.uses + 1
         self._stores += 1
-        if len(self._entries) > self._policy.max_entries:
+        if len(self.entries) > self._policy.max_entries:
             self._evict()
 
     def postpone(self, ticket: Ticket, *, spares: bool) -> None:
@@ -255,7 +255,7 @@ class TokenCache:
             spares: the failure tells nothing about the token, so that it may serve past
                 ``max_age``.
         """
-        entry = self._entries.get(ticket.key)
+        entry = self.entries.get(ticket.key)
         if entry is None or ticket.is_void or self._policy is None:
             return
         age = self._age(entry)
@@ -296,22 +296,22 @@ class TokenCache:
         if connection_id is not None and provider_config_key is not None:
             pairs: set[Pair] = {(connection_id, provider_config_key)}
         else:
-            keys = (*self._entries, *self._failures)
+            keys = (*self.entries, *self._failures)
             pairs = {
                 pair
                 for pair in (*(key[:2] for key in keys), *self._tickets)
                 if connection_id in {None, pair[0]} and provider_config_key in {None, pair[1]}
             }
-        before = len(self._entries)
+        before = len(self.entries)
         for pair in pairs:
             self._void(pair)
             self._drop(pair)
-        return before - len(self._entries)
+        return before - len(self.entries)
 
     def _drop(self, pair: Pair) -> None:
         """Drop entries and failures of a connection, whatever was asked for along with it."""
         for key in variants(pair):
-            self._entries.pop(key, None)
+            self.entries.pop(key, None)
             self._failures.pop(key, None)
 
     def _evict(self) -> None:
@@ -323,12 +323,12 @@ class TokenCache:
         """
         while True:
             if not self._eviction_order:
-                by_use = ((entry.used, key) for key, entry in self._entries.items())
+                by_use = ((entry.used, key) for key, entry in self.entries.items())
                 self._eviction_order = sorted(by_use, reverse=True)
             used, key = self._eviction_order.pop()
-            entry = self._entries.get(key)
+            entry = self.entries.get(key)
             if entry is not None and entry.used == used:
-                del self._entries[key]
+                del self.entries[key]
                 self.evictions += 1
                 return
 
@@ -337,11 +337,11 @@ class TokenCache:
             ticket.is_void = ticket.is_void or not (keep_forced and ticket.forced)
 
     def _alive(self, key: Key) -> Entry | None:
-        entry = self._entries.get(key)
+        entry = self.entries.get(key)
         if entry is None:
             return None
         if self._age(entry) >= entry.dead_at:
-            del self._entries[key]
+            del self.entries[key]
             return None
         return entry
 

@@ -11,7 +11,7 @@ class _Front:
     def __init__(self, cache: TokenCache) -> None:
         self._cache = cache
         self._lookup = self
-        self._look_up = cache.look_up
+        self._entries = cache.entries
 
     def ask(self, key: Key) -> Connection:
         raise LookupError(key)

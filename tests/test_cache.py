@@ -339,7 +339,7 @@ def test_entries_go_in_the_order_of_their_last_use(
         if key in model:
             model.move_to_end(key)
 
-    assert set(cache._entries) == set(model)
+    assert set(cache.entries) == set(model)
 
 
 @pytest.mark.parametrize("look", [TokenCache.find, TokenCache.find_after_failure])
