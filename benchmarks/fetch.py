@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 LABELS = {
     "raw_protocol": "raw asyncio protocol + json.loads (the limit)",
     "aiohttp": "raw aiohttp + resp.json()",
-    "aiohttp_settled": "the same after a large block was freed",
-    "aiohttp_params": "the same with params= and headers=",
+    "aiohttp_settled": "raw aiohttp, after a large block was freed",
+    "aiohttp_params": "raw aiohttp with params= and headers=",
     "nango_client": "nango_client, orjson",
     "nango_client_stdlib": "nango_client, json",
     "by_hand": "aiohttp + cattrs + tenacity by hand",
