@@ -11,7 +11,7 @@ from cattrs import Converter
 from report import Table, interleave, rows
 from wire import body
 
-from nango_client._converter import _structure_hook
+from nango_client._wire.converter import _structure_hook
 from nango_client.models import Connection
 
 MSGSPEC = "msgspec, bytes to Structs"
@@ -28,7 +28,7 @@ def run(*, quick: bool) -> list[Table]:
     plain = Converter()
     plain.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
     calls: dict[str, Callable[[], object]] = {
-        "nango_client": lambda: _structure_hook()(document, Connection),
+        "nango_client": lambda: _structure_hook(Connection)(document, Connection),
         "plain cattrs": lambda: plain.structure(document, plain_models.Connection),
     }
     skipped = []

@@ -10,8 +10,8 @@ from report import Table, rows
 from wire import API_KEY, INTEGRATION, body, connection_id
 
 from nango_client import CachePolicy, Connection, NangoClient
-from nango_client._converter import decode_connection
-from nango_client._protocol import Response
+from nango_client._http.decoding import decode
+from nango_client._http.protocol import Response
 
 BARE = "bare coroutine: dict and one clock (the limit)"
 OURS = "nango_client"
@@ -138,9 +138,8 @@ def run(*, quick: bool) -> list[Table]:
 
 
 async def _run(*, quick: bool) -> list[Table]:
-    value = decode_connection(
-        Response(status=200, headers={}, body=body(), received_at=time.time())
-    )
+    answer = Response(status=200, headers={}, body=body(), received_at=time.time())
+    value = decode(answer, Connection)
     tables = []
     for entries in (1, 1000) if quick else (1, 1000, 1_000_000):
         names = map(connection_id, range(entries))

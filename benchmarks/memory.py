@@ -10,8 +10,9 @@ from report import Row, Table
 from wire import API_KEY, INTEGRATION, body, connection_id, template
 
 from nango_client import NangoClient
-from nango_client._converter import decode_connection
-from nango_client._protocol import Response
+from nango_client._http.decoding import decode
+from nango_client._http.protocol import Response
+from nango_client.models import Connection
 
 
 def run(*, quick: bool) -> list[Table]:
@@ -64,8 +65,8 @@ def _store(client: NangoClient, number: int, answer: bytes) -> None:
     cache = client._cache
     # A caller's own strings, as `connection_id` makes them anew.
     ticket = cache.begin((connection_id(number), INTEGRATION), forced=False)
-    connection = decode_connection(
-        Response(status=200, headers={}, body=answer, received_at=ticket.wall)
+    connection = decode(
+        Response(status=200, headers={}, body=answer, received_at=ticket.wall), Connection
     )
     cache.store(ticket, connection, ticket.wall)
     cache.finish(ticket)

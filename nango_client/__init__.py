@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nango_client._cache import CacheInfo
     from nango_client._client import NangoClient
     from nango_client._clock import Clock, SystemClock
     from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy
+    from nango_client._credentials.cache import CacheInfo
     from nango_client._events import Event
     from nango_client.exceptions import (
         APIStatusError,
@@ -116,7 +116,7 @@ __all__ = [
 # Where the names live. They are imported on first use, because pytest loads this package in every
 # run of everybody who has it installed, for the sake of its plugin.
 _HOMES = {
-    "CacheInfo": "_cache",
+    "CacheInfo": "_credentials.cache",
     "NangoClient": "_client",
     "Clock": "_clock",
     "SystemClock": "_clock",

@@ -2,6 +2,6 @@
 
 import sys
 
-from nango_client._cli import main
+from nango_client._cli.main import main
 
 sys.exit(main())

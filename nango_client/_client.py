@@ -7,18 +7,18 @@ from typing import Final, NoReturn, Self, SupportsIndex, TypeVar, final
 
 import aiohttp
 
-from nango_client._cache import CacheInfo, TokenCache
 from nango_client._clock import Clock, SystemClock
 from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy, read_settings
+from nango_client._credentials.cache import CacheInfo, TokenCache
+from nango_client._credentials.lookup import Lookup
+from nango_client._credentials.tokens import token_of
 from nango_client._events import Event, Reporter
-from nango_client._lifecycle import Lifecycle
-from nango_client._lookup import Lookup
-from nango_client._protocol import FORCE_REFRESH, INCLUDE_REFRESH, RENEW_GITHUB, Key
-from nango_client._requester import Requester
+from nango_client._http.lifecycle import Lifecycle
+from nango_client._http.protocol import FORCE_REFRESH, INCLUDE_REFRESH, RENEW_GITHUB, Key
+from nango_client._http.requester import Requester
+from nango_client._http.retry import Retrier
+from nango_client._http.transport import AiohttpTransport
 from nango_client._resources.connections import Connections
-from nango_client._retry import Retrier
-from nango_client._tokens import token_of
-from nango_client._transport import AiohttpTransport
 from nango_client.exceptions import ClientClosedError, ConfigurationError, NangoError
 from nango_client.models import Connection
 

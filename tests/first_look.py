@@ -1,8 +1,8 @@
 """What a call does before it waits for anything, without a loop and without a network."""
 
 from nango_client import Connection, NangoClient
-from nango_client._cache import TokenCache
-from nango_client._protocol import Key
+from nango_client._credentials.cache import TokenCache
+from nango_client._http.protocol import Key
 
 
 class _Front:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nango_client import NangoClient
-from nango_client._cli import main, mask
+from nango_client._cli.main import main, mask
 from nango_client.testing import MockNango
 
 IDS = ("user-42", "github")

@@ -175,7 +175,7 @@ def test_an_interrupt_in_mid_request_does_not_show_the_key(monkeypatch: pytest.M
         async with NangoClient(KEY, base_url="http://127.0.0.1:1") as client:
             await client.get_connection("user-42", "github")
 
-    monkeypatch.setattr("nango_client._transport.make_socket", interrupt)
+    monkeypatch.setattr("nango_client._http.transport.make_socket", interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         asyncio.run(main())
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from nango_client._jsonlib import as_object
+from nango_client._wire.jsonlib import as_object
 from nango_client.testing._payloads import (
     TokenMaker,
     Wire,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from nango_client._jsonlib import as_array, as_object
-from nango_client._timestamps import format_timestamp, parse_timestamp
+from nango_client._wire.jsonlib import as_array, as_object
+from nango_client._wire.timestamps import format_timestamp, parse_timestamp
 
 Wire = dict[str, Any]
 """A JSON object of the wire."""

@@ -481,6 +481,6 @@ def _no_such_route(request: RecordedRequest) -> Refusal:
 
 def _to_json(value: Any) -> Any:
     """Give the wire's form of models, dates and mappings, as a copy."""
-    from nango_client._converter import encode
+    from nango_client._wire.converter import encode
 
     return json.loads(json.dumps(encode(value)))

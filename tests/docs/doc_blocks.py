@@ -43,7 +43,7 @@ import pytest
 
 import nango_client
 from nango_client import SystemClock
-from nango_client._cli import main as nango_client_command
+from nango_client._cli.main import main as nango_client_command
 from nango_client.testing import MockNango
 
 ROOT: Final = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote
 
 import pytest
 
-from nango_client._jsonlib import as_array, as_object
+from nango_client._wire.jsonlib import as_array, as_object
 from nango_client.testing import MockNango
 
 Json = dict[str, Any]

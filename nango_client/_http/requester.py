@@ -6,9 +6,9 @@ from typing import Any, TypeVar, final
 
 from nango_client._config import TimeoutPolicy
 from nango_client._events import Reporter
-from nango_client._protocol import Request, Response, error_for
-from nango_client._retry import Retrier, is_retried
-from nango_client._transport import Transport
+from nango_client._http.protocol import Request, Response, error_for
+from nango_client._http.retry import Retrier, is_retried
+from nango_client._http.transport import Transport
 from nango_client.exceptions import NangoError
 
 T = TypeVar("T")

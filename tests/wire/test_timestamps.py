@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nango_client._timestamps import EARLIEST, LATEST, format_timestamp, parse_timestamp
+from nango_client._wire.timestamps import EARLIEST, LATEST, format_timestamp, parse_timestamp
 
 
 @pytest.mark.parametrize(

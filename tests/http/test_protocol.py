@@ -19,7 +19,7 @@ from nango_client import (
     NotFoundError,
     RateLimitError,
 )
-from nango_client._protocol import (
+from nango_client._http.protocol import (
     Response,
     connection_request,
     error_for,

@@ -9,8 +9,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from nango_client._config import RetryPolicy
 from nango_client._events import Reporter
-from nango_client._headers import server_time
-from nango_client._protocol import Request
+from nango_client._http.headers import server_time
+from nango_client._http.protocol import Request
 from nango_client.exceptions import (
     APIStatusError,
     InvalidCredentialsError,

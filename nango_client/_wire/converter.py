@@ -1,27 +1,23 @@
 """From the wire's JSON to models, and back, with cattrs.
 
 Nothing that holds a body may be a local variable of a frame that raises: tracebacks with captured
-locals end up in logs and error trackers. So `_try_decode` does the work and returns what it could
-not read, and `decode_connection` raises with nothing but that field's path in hand.
+locals end up in logs and error trackers. So `read` returns what it could not read, and its caller
+raises with nothing but that field's path in hand.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cache, lru_cache
-from typing import Any, Literal, cast, get_args, get_origin
+from functools import cache
+from typing import Any, Literal, TypeVar, cast, final, get_args, get_origin
 
 import attrs
 from cattrs import Converter
 from cattrs.errors import AttributeValidationNote, BaseValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
-from nango_client._headers import server_time
-from nango_client._jsonlib import loads
-from nango_client._protocol import Response
-from nango_client._structure import Hook, make_model_hook
-from nango_client._timestamps import format_timestamp, parse_timestamp
-from nango_client.exceptions import DecodeError
+from nango_client._wire.jsonlib import loads
+from nango_client._wire.structure import Hook, make_model_hook
+from nango_client._wire.timestamps import format_timestamp, parse_timestamp
 from nango_client.models import (
     ApiKeyCredentials,
     BasicCredentials,
@@ -48,68 +44,56 @@ _WITHOUT_RAW = (
     TbaCredentials,
 )
 
-_MEDIA_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}")
+T = TypeVar("T")
 
 
-def decode_connection(response: Response) -> Connection:
-    """Give the connection that a successful answer holds.
+@final
+class Unreadable:
+    """Says which field of a body could not be read; its path is empty where that is all of it."""
 
-    Raises:
-        DecodeError: the answer is not JSON, or not what the API promises.
+    __slots__ = ("path",)
+
+    def __init__(self, path: str = "") -> None:
+        self.path = path
+
+
+def read(body: bytes, kind: type[T], now: Callable[[], float]) -> T | Unreadable:
+    """Give the `kind` that a JSON object stands for, or the first field that is wrong.
+
+    Args:
+        body: the answer's body.
+        kind: a model.
+        now: gives the time at which the body was written, in epoch seconds.
     """
-    media_type = _media_type(response.headers.get("Content-Type"))
-    if media_type is not None and not media_type.endswith(("/json", "+json")):
-        raise DecodeError(
-            f"expected JSON, but the answer (HTTP {response.status}) has the content type "
-            f"{media_type}: check that base_url is the address of Nango's API"
-        )
-    result = _try_decode(response)
-    if isinstance(result, Connection):
-        return result
-    if result is None:
-        raise DecodeError(f"the answer (HTTP {response.status}) is not a JSON object")
-    raise DecodeError(f"the answer's field {result!r} is not what the API promises", path=result)
-
-
-# All answers carry the same one.
-@lru_cache(maxsize=16)
-def _media_type(value: str | None) -> str | None:
-    """Give a ``Content-Type`` without its parameters, None where there is none."""
-    if value is None:
-        return None
-    found = _MEDIA_TYPE.match(value)
-    return found[0].lower() if found else "of no known form"
-
-
-def _try_decode(response: Response) -> Connection | str | None:
-    """Give the connection, the path of the first field that is wrong, or None: no JSON object."""
     try:
-        document = loads(response.body)
+        document = loads(body)
     except ValueError:
-        return None
+        return Unreadable()
     if document.__class__ is not dict:
-        return None
+        return Unreadable()
     try:
-        connection: Connection = _structure_hook()(document, Connection)
-        if not connection.connection_config:  # Nearly always; a call would cost.
-            return connection
-        return _with_secondary_ends(connection, response)
+        # mypy takes no class for hashable.
+        value: T = _structure_hook(kind)(document, kind)  # type: ignore[arg-type]
+        return _finish(value, now)
     except Exception:  # noqa: BLE001  whatever a hook stumbles on is for the second pass to judge
-        return _decode_in_detail(document, response)
+        return _read_in_detail(document, kind, now)
 
 
-def _decode_in_detail(document: dict[str, Any], response: Response) -> Connection | str:
+def _read_in_detail(
+    document: dict[str, Any], kind: type[T], now: Callable[[], float]
+) -> T | Unreadable:
     """Decode with cattrs alone, which takes whatever is right and notes where it is.
 
     That costs too much for the first pass.
     """
     path: list[str] = []
     try:
-        connection: Connection = _structure_hook(detailed=True)(document, Connection)
-        return _with_secondary_ends(connection, response)
+        hook = _structure_hook(kind, detailed=True)  # type: ignore[arg-type]
+        value: T = hook(document, kind)
+        return _finish(value, now)
     except Exception as fault:  # noqa: BLE001
         path = _path(fault)
-    return ".".join(path)
+    return Unreadable(".".join(path))
 
 
 def _path(fault: BaseException) -> list[str]:
@@ -134,7 +118,7 @@ class _FieldError(ValueError):
 
 
 @cache
-def _structure_hook(*, detailed: bool = False) -> Hook:
+def _structure_hook(kind: Any, *, detailed: bool = False) -> Hook:
     """Give the hook for a whole answer; made on first use, as an import should be quick."""
     converter = Converter(detailed_validation=detailed)
     # cattrs would turn null into the string 'None' and true into 1: take the exact type only.
@@ -151,7 +135,7 @@ def _structure_hook(*, detailed: bool = False) -> Hook:
     converter.register_structure_hook_factory(
         lambda kind: kind == Credentials, _make_credentials_hook
     )
-    return converter.get_structure_hook(Connection)
+    return converter.get_structure_hook(kind)
 
 
 def _exactly(primitive: type) -> Hook:
@@ -261,21 +245,23 @@ def _readable_end(value: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def _with_secondary_ends(connection: Connection, response: Response) -> Connection:
-    """Let the answer end with the first token in it that was alive when it came.
+def _finish(value: T, now: Callable[[], float]) -> T:
+    """Let a connection end with the first token in it that was alive when it came.
 
     Tokens in ``connection_config`` that were past already do not count: Nango does not renew all of
     them, and they would make the answer uncacheable for ever (WIRE.md, "200").
     """
-    now = server_time(response.headers, response.received_at)
-    ends = [end for end in _token_ends(connection.connection_config) if end.timestamp() > now]
-    if connection.expires_at is not None:
-        ends.append(connection.expires_at)
+    if not isinstance(value, Connection) or not value.connection_config:
+        return value
+    written_at = now()
+    ends = [end for end in _token_ends(value.connection_config) if end.timestamp() > written_at]
+    if value.expires_at is not None:
+        ends.append(value.expires_at)
     end = min(ends, default=None)
-    if end == connection.expires_at:
-        return connection
+    if end == value.expires_at:
+        return value
     # attrs' own decorator is inside ours, where mypy does not see it.
-    return attrs.evolve(connection, expires_at=end)  # type: ignore[misc]
+    return attrs.evolve(value, expires_at=end)  # type: ignore[misc]
 
 
 def _token_ends(value: object) -> Iterator[datetime]:

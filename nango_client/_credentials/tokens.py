@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from nango_client._protocol import CREDENTIALS_SCOPE, NAME
-from nango_client._timestamps import format_timestamp
+from nango_client._http.protocol import CREDENTIALS_SCOPE, NAME
+from nango_client._wire.timestamps import format_timestamp
 from nango_client.exceptions import NoTokenError, TokenExpiredError
 from nango_client.models import (
     ApiKeyCredentials,

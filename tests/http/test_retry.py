@@ -31,8 +31,8 @@ from nango_client import (
     TransportError,
 )
 from nango_client._events import Reporter
-from nango_client._protocol import Response, connection_request
-from nango_client._retry import Retrier, RetryBudget, asked_wait, is_retried
+from nango_client._http.protocol import Response, connection_request
+from nango_client._http.retry import Retrier, RetryBudget, asked_wait, is_retried
 
 NOW = 1_795_479_500.0
 ORDINARY = connection_request(("user-42", "github"))

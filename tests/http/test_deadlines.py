@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from nango_client._deadlines import Deadlines
+from nango_client._http.deadlines import Deadlines
 
 pytestmark = pytest.mark.asyncio
 

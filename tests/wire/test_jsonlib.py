@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nango_client._jsonlib import as_array, as_object, loads, parse_with_stdlib
+from nango_client._wire.jsonlib import as_array, as_object, loads, parse_with_stdlib
 
 PARSERS = [orjson.loads, parse_with_stdlib]
 
@@ -110,9 +110,9 @@ def test_it_works_without_orjson() -> None:
     """The extra is only faster: where it is missing the standard library does the work."""
     program = (
         "import sys; sys.modules['orjson'] = None\n"
-        "from nango_client import _jsonlib\n"
-        "assert _jsonlib.loads.__defaults__ == (_jsonlib.parse_with_stdlib,)\n"
-        "assert _jsonlib.loads(b'{\"a\": [1]}') == {'a': [1]}"
+        "from nango_client._wire import jsonlib\n"
+        "assert jsonlib.loads.__defaults__ == (jsonlib.parse_with_stdlib,)\n"
+        "assert jsonlib.loads(b'{\"a\": [1]}') == {'a': [1]}"
     )
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)

@@ -26,7 +26,7 @@ from nango_client import (
     TwoStepCredentials,
     UnknownCredentials,
 )
-from nango_client._tokens import token_of
+from nango_client._credentials.tokens import token_of
 
 END = datetime(2026, 11, 24, 1, tzinfo=UTC)
 APP = AppCredentials(access_token="the app's")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nango_client._headers import parse_date, rate_limit_reset, retry_after, server_time
+from nango_client._http.headers import parse_date, rate_limit_reset, retry_after, server_time
 
 # 1994-11-06 08:49:37 UTC, the moment of RFC 9110's examples.
 MOMENT = 784_111_777.0

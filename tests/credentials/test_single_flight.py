@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from nango_client._single_flight import SingleFlight
+from nango_client._credentials.single_flight import SingleFlight
 
 pytestmark = pytest.mark.asyncio
 

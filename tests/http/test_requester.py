@@ -17,9 +17,9 @@ from nango_client import (
     TimeoutPolicy,
 )
 from nango_client._events import Reporter
-from nango_client._protocol import Request, Response, connection_request
-from nango_client._requester import Requester
-from nango_client._retry import Retrier
+from nango_client._http.protocol import Request, Response, connection_request
+from nango_client._http.requester import Requester
+from nango_client._http.retry import Retrier
 
 REQUEST = connection_request(("user-42", "github"))
 

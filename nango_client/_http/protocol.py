@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import attrs
 
-from nango_client._headers import rate_limit_reset, retry_after, server_time
-from nango_client._jsonlib import as_array, as_object, loads
+from nango_client._http.headers import rate_limit_reset, retry_after, server_time
+from nango_client._wire.jsonlib import as_array, as_object, loads
 from nango_client.exceptions import (
     APIStatusError,
     AuthenticationError,
@@ -73,6 +73,10 @@ class Response:
     body: bytes = attrs.field(repr=False)
     received_at: float
     """Wall-clock time at which the answer had come, epoch seconds."""
+
+    def server_time(self) -> float:
+        """Give the answer's ``Date`` in epoch seconds, or when it came where it has none."""
+        return server_time(self.headers, self.received_at)
 
 
 def check_id(name: str, value: object) -> str:
@@ -173,7 +177,7 @@ def error_for(request: Request, response: Response) -> APIStatusError:
     if isinstance(made, RateLimitError) and reset is not None:
         made.reset_at = datetime.fromtimestamp(reset, UTC)
         if made.retry_after is None:
-            made.retry_after = max(reset - server_time(response.headers, response.received_at), 0.0)
+            made.retry_after = max(reset - response.server_time(), 0.0)
     return made
 
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from nango_client._sockets import SmallReadSocket, make_socket
+from nango_client._http.sockets import SmallReadSocket, make_socket
 from nango_client.testing import MockNango
 
 KIB = 1024

@@ -21,8 +21,8 @@ from nango_client import (
     TimeoutPolicy,
 )
 from nango_client._config import read_settings
-from nango_client._protocol import Request, connection_request
-from nango_client._transport import AiohttpTransport
+from nango_client._http.protocol import Request, connection_request
+from nango_client._http.transport import AiohttpTransport
 
 pytestmark = pytest.mark.asyncio
 

@@ -16,9 +16,9 @@ from yarl import URL
 
 from nango_client._clock import Clock
 from nango_client._config import Settings, TimeoutPolicy
-from nango_client._deadlines import Deadlines
-from nango_client._protocol import Request, Response
-from nango_client._sockets import make_socket
+from nango_client._http.deadlines import Deadlines
+from nango_client._http.protocol import Request, Response
+from nango_client._http.sockets import make_socket
 from nango_client._version import VERSION
 from nango_client.exceptions import (
     ClientClosedError,

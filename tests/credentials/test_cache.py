@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nango_client import CacheInfo, CachePolicy, Connection, OAuth2Credentials
-from nango_client._cache import Key, TokenCache
+from nango_client._credentials.cache import Key, TokenCache
 
 EPOCH = 1_800_000_000.0
 KEY: Key = ("user-42", "github")

@@ -24,12 +24,13 @@ from nango_client import (
     TwoStepCredentials,
     UnknownCredentials,
 )
-from nango_client._converter import _structure_hook, decode_connection, encode
-from nango_client._protocol import Response, connection_request, error_for
+from nango_client._http import decoding
+from nango_client._http.protocol import Response, connection_request, error_for
+from nango_client._wire.converter import _structure_hook, encode
 
 CAPTURES = {
     path.stem: json.loads(path.read_text("utf-8"))
-    for path in sorted((Path(__file__).parent / "captures").glob("*.json"))
+    for path in sorted((Path(__file__).parents[1] / "captures").glob("*.json"))
 }
 NOW = 1_795_479_500.0
 MINIMAL: dict[str, Any] = {
@@ -142,6 +143,10 @@ def assert_same(model: Any, wire: Any) -> None:
     else:
         assert model == wire
         assert type(wire) is not dict or dict(model) == wire
+
+
+def decode_connection(answer: Response) -> Connection:
+    return decoding.decode(answer, Connection)
 
 
 def test_every_capture_is_spoken_for() -> None:
@@ -481,9 +486,9 @@ def test_the_quick_pass_and_the_detailed_one_agree() -> None:
         quick = detailed = None
         # Any kind of exception counts as a refusal.
         with suppress(Exception):
-            quick = _structure_hook()(document, Connection)
+            quick = _structure_hook(Connection)(document, Connection)
         with suppress(Exception):
-            detailed = _structure_hook(detailed=True)(document, Connection)
+            detailed = _structure_hook(Connection, detailed=True)(document, Connection)
         outcomes[quick is not None, detailed is not None] += 1
         assert quick == detailed or (quick is None and "+275760-" in json.dumps(document))
 

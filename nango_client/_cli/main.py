@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from nango_client._jsonlib import as_array, as_object
+from nango_client._wire.jsonlib import as_array, as_object
 from nango_client.exceptions import NangoError
 
 _MASK: Final = "********"
@@ -82,7 +82,7 @@ def _port(text: str) -> int:
 async def _run(options: argparse.Namespace) -> None:
     match options.command:
         case "demo":
-            from nango_client._demo import run_demo
+            from nango_client._cli.demo import run_demo
 
             await run_demo()
         case "get":
@@ -93,7 +93,7 @@ async def _run(options: argparse.Namespace) -> None:
 
 async def _get(options: argparse.Namespace) -> None:
     from nango_client._client import NangoClient
-    from nango_client._converter import encode
+    from nango_client._wire.converter import encode
 
     async with NangoClient(cache=None) as nango:
         connection = await nango.get_connection(options.connection_id, options.provider_config_key)

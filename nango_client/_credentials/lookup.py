@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, final
 
-from nango_client._cache import Ticket, TokenCache
-from nango_client._converter import decode_connection
+from nango_client._credentials.cache import Ticket, TokenCache
+from nango_client._credentials.single_flight import Flight, SingleFlight
 from nango_client._events import Reporter
-from nango_client._headers import date_of
-from nango_client._lifecycle import Lifecycle
-from nango_client._protocol import (
+from nango_client._http.decoding import decode
+from nango_client._http.headers import date_of
+from nango_client._http.lifecycle import Lifecycle
+from nango_client._http.protocol import (
     FORCE_REFRESH,
     Key,
     Request,
@@ -18,8 +19,7 @@ from nango_client._protocol import (
     connection_request,
     variants,
 )
-from nango_client._requester import Requester
-from nango_client._single_flight import Flight, SingleFlight
+from nango_client._http.requester import Requester
 from nango_client.exceptions import (
     AuthenticationError,
     DecodeError,
@@ -195,7 +195,7 @@ def _spares_entry(error: NangoError) -> bool:
 
 
 def _read(request: Request, response: Response) -> tuple[Connection, Response]:
-    connection = decode_connection(response)
+    connection = decode(response, Connection)
     # A confused proxy may answer about something else.
     if connection.connection_id != request.key[0]:
         raise _misdirected("connection_id")

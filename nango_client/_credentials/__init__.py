@@ -1,0 +1,1 @@
+"""A connection and its credentials, fresh."""
