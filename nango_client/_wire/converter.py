@@ -30,9 +30,8 @@ from nango_client.models import (
     TwoStepCredentials,
     UnknownCredentials,
 )
+from nango_client.models._base import wire_name
 from nango_client.models._frozen import EMPTY, FrozenDict, FrozenList, freeze
-
-_WIRE_NAMES = {"api_key": "apiKey", "jwt_token": "jwtToken"}
 
 # Kinds whose other fields differ by provider and are kept in `extra`.
 _WITH_EXTRA: tuple[type, ...] = (JwtCredentials, TwoStepCredentials)
@@ -98,15 +97,16 @@ def _read_in_detail(
 
 def _path(fault: BaseException) -> list[str]:
     steps: list[str] = []
+    owner: Any = None
     while True:
         for note in getattr(fault, "__notes__", ()):
             if isinstance(note, AttributeValidationNote):
-                steps.append(_WIRE_NAMES.get(note.name, note.name))
+                steps.append(wire_name(getattr(attrs.fields(owner), note.name)))
             if isinstance(note, IterableValidationNote):
                 steps.append(str(note.index))
         if not isinstance(fault, BaseValidationError):
             return [*steps, fault.field] if isinstance(fault, _FieldError) else steps
-        fault = fault.exceptions[0]
+        owner, fault = fault.cl, fault.exceptions[0]
 
 
 class _FieldError(ValueError):
@@ -177,12 +177,12 @@ def _make_tuple_hook(kind: Any, converter: Converter) -> Hook:
 
 
 def _make_quick_model_hook(cls: type[Any], converter: Converter) -> Hook:
-    return _with_extra(cls, make_model_hook(cls, converter, _WIRE_NAMES))
+    return _with_extra(cls, make_model_hook(cls, converter))
 
 
 def _make_detailed_model_hook(cls: type[Any], converter: Converter) -> Hook:
     overrides: dict[str, Any] = {
-        name: override(rename=_WIRE_NAMES[name]) for name in _names(cls) & _WIRE_NAMES.keys()
+        field.name: override(rename=wire_name(field)) for field in attrs.fields(cls)
     }
     if cls is Connection:
         # Not a field of the wire; the model derives it.
@@ -304,7 +304,7 @@ def _encode_model(value: Any) -> dict[str, Any]:
         if name == "extra":
             encoded |= encode(item)
         elif not _is_left_out(value, name, item):
-            encoded[_WIRE_NAMES.get(name, name)] = encode(item)
+            encoded[wire_name(field)] = encode(item)
     return encoded
 
 

@@ -5,7 +5,7 @@ each. Most fields are plain text, for which that costs more than the field itsel
 ``benchmarks/decode.py`` measures it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -13,10 +13,12 @@ from typing import Any, Literal, get_args, get_origin
 import attrs
 from cattrs import Converter
 
+from nango_client.models._base import wire_name
+
 Hook = Callable[[Any, Any], Any]
 
 
-def make_model_hook(cls: type[Any], converter: Converter, wire_names: Mapping[str, str]) -> Hook:
+def make_model_hook(cls: type[Any], converter: Converter) -> Hook:
     """Make the function that turns a JSON object into a `cls`.
 
     Text, whole numbers and literals are taken as they are, and nothing else in their place; of
@@ -42,13 +44,12 @@ def make_model_hook(cls: type[Any], converter: Converter, wire_names: Mapping[st
             enters the source text. A field whose default is made from the instance is taken for
             one that the wire does not have.
         converter: gives the hooks of what is no scalar.
-        wire_names: the wire's names for fields that it calls otherwise.
     """
     scope: dict[str, Any] = {"cls": cls, "new": object.__new__, "draft": _unfrozen(cls)}
     lines = [
         line
         for field in attrs.fields(cls)
-        for line in _lines(field, wire_names.get(field.name, field.name), converter, scope)
+        for line in _lines(field, wire_name(field), converter, scope)
     ]
     source = "\n    ".join(
         [

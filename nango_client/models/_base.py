@@ -1,50 +1,62 @@
 """What all models share: frozen, slotted, keyword-only attrs classes that never show a secret."""
 
-from typing import Any, NoReturn, Self, SupportsIndex, TypeVar, dataclass_transform
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NoReturn, Self, SupportsIndex, TypeVar, dataclass_transform
 
 import attrs
 
 _C = TypeVar("_C", bound=type)
 
-# The only fields that a `repr` may show: ids, types and times. A new field is hidden until it is
-# named here.
-_SHOWN = frozenset(
-    {
-        "id",
-        "connection_id",
-        "provider_config_key",
-        "provider",
-        "account_id",
-        "type",
-        "log_id",
-        "credentials",
-        "app",
-        "user",
-        "errors",
-        "end_user",
-        "organization",
-        "created_at",
-        "updated_at",
-        "last_fetched_at",
-        "expires_at",
-    }
+# Keys of a field's metadata.
+_SHOWN: Final = "nango_client.shown"
+_WIRE: Final = "nango_client.wire"
+
+
+def shown(*, default: Any = attrs.NOTHING, wire: str | None = None) -> Any:
+    """Declare a field that a ``repr`` may show: an id, a name that identifies nobody, a time.
+
+    Args:
+        default: its value where the wire has none.
+        wire: the wire's name for it, where that is another.
+    """
+    return attrs.field(default=default, metadata={_SHOWN: True, _WIRE: wire})
+
+
+def hidden(*, default: Any = attrs.NOTHING, wire: str | None = None) -> Any:
+    """Declare a field that never shows; the same as no declaration, but for the wire's name."""
+    return attrs.field(default=default, metadata={_WIRE: wire})
+
+
+def wire_name(field: "attrs.Attribute[Any]") -> str:
+    """Give the name that the wire has for a model's field."""
+    return field.metadata.get(_WIRE) or field.name
+
+
+def _hide_what_is_not_shown(
+    _cls: type, fields: "list[attrs.Attribute[Any]]"
+) -> "list[attrs.Attribute[Any]]":
+    # `repr` is what other tools look at, too: rich, and whatever else walks attrs classes.
+    return [
+        field if field.metadata.get(_SHOWN) or not field.repr else field.evolve(repr=False)
+        for field in fields
+    ]
+
+
+@dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(attrs.field, shown, hidden)
 )
-
-
-# JSON mappings count for equality, but have no hash.
-_UNHASHABLE = frozenset(
-    {"raw", "extra", "metadata", "tags", "connection_config", "config_override"}
-)
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(attrs.field,))
 def model(cls: _C) -> _C:
-    """Make `cls`, a subclass of `Model`, a frozen attrs class.
+    """Make `cls`, a subclass of `Model`, a frozen attrs class; a field is hidden unless `shown`.
 
     What `Model` does for all is not generated for each: that would be half of the import's time.
     """
     made = attrs.frozen(
-        kw_only=True, eq=False, repr=False, match_args=False, getstate_setstate=False
+        kw_only=True,
+        eq=False,
+        repr=False,
+        match_args=False,
+        getstate_setstate=False,
+        field_transformer=_hide_what_is_not_shown,
     )(cls)
     made.__module__ = "nango_client"
     return made
@@ -56,18 +68,22 @@ class Model:
     __slots__ = ()
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self._fields() if name in _SHOWN)
-        return f"{type(self).__name__}({shown})"
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({fields})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        for field in _fields(type(self)):
+            if field.repr:
+                yield field.name, getattr(self, field.name)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Model) or type(other) is not type(self):
             return NotImplemented
-        return self._fields() == other._fields()
+        return self._values() == other._values()
 
     def __hash__(self) -> int:
-        return hash(
-            (type(self), *(value for name, value in self._fields() if name not in _UNHASHABLE))
-        )
+        # JSON containers count for equality, but have no hash.
+        return hash((type(self), *(v for v in self._values() if not isinstance(v, Mapping | list))))
 
     def __copy__(self) -> Self:
         return self
@@ -82,7 +98,11 @@ class Model:
         )
         raise TypeError(text)
 
-    def _fields(self) -> list[tuple[str, Any]]:
-        # attrs' own decorator is inside ours, where type checkers do not see it.
-        cls: Any = type(self)
-        return [(field.name, getattr(self, field.name)) for field in attrs.fields(cls)]
+    def _values(self) -> list[Any]:
+        return [getattr(self, field.name) for field in _fields(type(self))]
+
+
+def _fields(cls: Any) -> "tuple[attrs.Attribute[Any], ...]":
+    # attrs' own decorator is inside ours, where type checkers do not see it.
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(cls)
+    return fields

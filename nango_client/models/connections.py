@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from attrs import Factory, field
+from attrs import Factory
 
-from nango_client.models._base import Model, model
+from nango_client.models._base import Model, model, shown
 from nango_client.models._frozen import EMPTY
 from nango_client.models.credentials import Credentials
 
@@ -19,7 +19,7 @@ class Organization(Model):
         'Acme'
     """
 
-    id: str
+    id: str = shown()
     display_name: str | None = None
 
 
@@ -32,11 +32,11 @@ class EndUser(Model):
         EndUser(id='user-42', organization=None)
     """
 
-    id: str
+    id: str = shown()
     email: str | None = None
     display_name: str | None = None
     tags: Mapping[str, str] = EMPTY
-    organization: Organization | None = None
+    organization: Organization | None = shown(default=None)
 
 
 @model
@@ -48,8 +48,8 @@ class ConnectionIssue(Model):
         ConnectionIssue(type='auth', log_id='log-1')
     """
 
-    type: str
-    log_id: str | None = None
+    type: str = shown()
+    log_id: str | None = shown(default=None)
 
 
 def _end_of_credentials(connection: "Connection") -> datetime | None:
@@ -66,23 +66,23 @@ class Connection(Model):
         ('github', 'OAUTH2')
     """
 
-    id: int
-    connection_id: str
-    provider_config_key: str
-    provider: str | None = None
-    credentials: Credentials
+    id: int = shown()
+    connection_id: str = shown()
+    provider_config_key: str = shown()
+    provider: str | None = shown(default=None)
+    credentials: Credentials = shown()
     connection_config: Mapping[str, object] = EMPTY
     """What the integration needs besides credentials, such as a subdomain; can hold secrets."""
     metadata: Mapping[str, object] | None = None
     """What the caller stored with the connection."""
     tags: Mapping[str, str] = EMPTY
-    end_user: EndUser | None = None
-    errors: tuple[ConnectionIssue, ...] = ()
+    end_user: EndUser | None = shown(default=None)
+    errors: tuple[ConnectionIssue, ...] = shown(default=())
     webhook_url_override: str | None = None
-    account_id: int | None = None
-    created_at: datetime
-    updated_at: datetime
-    last_fetched_at: datetime | None = None
-    expires_at: datetime | None = field(default=Factory(_end_of_credentials, takes_self=True))
+    account_id: int | None = shown(default=None)
+    created_at: datetime = shown()
+    updated_at: datetime = shown()
+    last_fetched_at: datetime | None = shown(default=None)
+    expires_at: datetime | None = shown(default=Factory(_end_of_credentials, takes_self=True))
     """The earliest end of the main credentials and of the tokens in ``connection_config`` that were
     alive when the answer came (aware, UTC), or None."""

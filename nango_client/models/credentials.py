@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from nango_client.models._base import Model, model
+from nango_client.models._base import Model, hidden, model, shown
 from nango_client.models._frozen import EMPTY
 
 
@@ -19,7 +19,7 @@ class _Credentials(Model):
 
 @model
 class _Expiring(_Credentials):
-    expires_at: datetime | None = None
+    expires_at: datetime | None = shown(default=None)
     """When the token ends (aware, UTC); None where Nango does not know an end."""
 
     def is_expired(self, at: datetime) -> bool:
@@ -52,7 +52,7 @@ class OAuth2Credentials(_Expiring):
     """Only with ``include_refresh_token=True``."""
     config_override: Mapping[str, object] | None = None
     """The connection's own ``client_id`` and ``client_secret``, where it has them."""
-    type: Literal["OAUTH2", "MCP_OAUTH2", "MCP_OAUTH2_GENERIC"] = "OAUTH2"
+    type: Literal["OAUTH2", "MCP_OAUTH2", "MCP_OAUTH2_GENERIC"] = shown(default="OAUTH2")
 
 
 @model
@@ -69,7 +69,7 @@ class OAuth2ClientCredentials(_Expiring):
     client_secret: str
     client_certificate: str | None = None
     client_private_key: str | None = None
-    type: Literal["OAUTH2_CC"] = "OAUTH2_CC"
+    type: Literal["OAUTH2_CC"] = shown(default="OAUTH2_CC")
 
 
 @model
@@ -83,7 +83,7 @@ class OAuth1Credentials(_Lasting):
 
     oauth_token: str
     oauth_token_secret: str
-    type: Literal["OAUTH1"] = "OAUTH1"
+    type: Literal["OAUTH1"] = shown(default="OAUTH1")
 
 
 @model
@@ -95,8 +95,8 @@ class ApiKeyCredentials(_Lasting):
         ApiKeyCredentials(type='API_KEY')
     """
 
-    api_key: str
-    type: Literal["API_KEY"] = "API_KEY"
+    api_key: str = hidden(wire="apiKey")
+    type: Literal["API_KEY"] = shown(default="API_KEY")
 
 
 @model
@@ -110,7 +110,7 @@ class BasicCredentials(_Lasting):
 
     username: str
     password: str
-    type: Literal["BASIC"] = "BASIC"
+    type: Literal["BASIC"] = shown(default="BASIC")
 
 
 @model
@@ -123,9 +123,9 @@ class AppCredentials(_Expiring):
     """
 
     access_token: str
-    jwt_token: str | None = None
+    jwt_token: str | None = hidden(default=None, wire="jwtToken")
     """The token of the app itself, wire name ``jwtToken``."""
-    type: Literal["APP"] = "APP"
+    type: Literal["APP"] = shown(default="APP")
 
 
 @model
@@ -140,7 +140,7 @@ class JwtCredentials(_Expiring):
     token: str
     extra: Mapping[str, object] = EMPTY
     """What else this provider needs, such as ``privateKey``; the fields differ."""
-    type: Literal["JWT"] = "JWT"
+    type: Literal["JWT"] = shown(default="JWT")
 
 
 @model
@@ -157,7 +157,7 @@ class TwoStepCredentials(_Expiring):
     """Only with ``include_refresh_token=True``."""
     extra: Mapping[str, object] = EMPTY
     """What else this provider needs, such as ``email``; the fields differ."""
-    type: Literal["TWO_STEP"] = "TWO_STEP"
+    type: Literal["TWO_STEP"] = shown(default="TWO_STEP")
 
 
 @model
@@ -172,7 +172,7 @@ class SignatureCredentials(_Expiring):
     username: str
     password: str
     token: str
-    type: Literal["SIGNATURE"] = "SIGNATURE"
+    type: Literal["SIGNATURE"] = shown(default="SIGNATURE")
 
 
 @model
@@ -191,7 +191,7 @@ class BillCredentials(_Expiring):
     dev_key: str
     session_id: str
     user_id: str
-    type: Literal["BILL"] = "BILL"
+    type: Literal["BILL"] = shown(default="BILL")
 
 
 @model
@@ -206,7 +206,7 @@ class TbaCredentials(_Lasting):
     token_id: str
     token_secret: str
     config_override: Mapping[str, object] | None = None
-    type: Literal["TBA"] = "TBA"
+    type: Literal["TBA"] = shown(default="TBA")
 
 
 @model
@@ -226,7 +226,7 @@ class AwsSigV4Credentials(_Expiring):
     secret_access_key: str
     session_token: str
     external_id: str | None = None
-    type: Literal["AWS_SIGV4"] = "AWS_SIGV4"
+    type: Literal["AWS_SIGV4"] = shown(default="AWS_SIGV4")
 
 
 @model
@@ -238,9 +238,9 @@ class CustomCredentials(_Credentials):
         True
     """
 
-    app: AppCredentials | None = None
-    user: OAuth2Credentials | None = None
-    type: Literal["CUSTOM"] = "CUSTOM"
+    app: AppCredentials | None = shown(default=None)
+    user: OAuth2Credentials | None = shown(default=None)
+    type: Literal["CUSTOM"] = shown(default="CUSTOM")
 
     @property
     def expires_at(self) -> datetime | None:
@@ -265,7 +265,7 @@ class NoCredentials(_Lasting):
         'NONE'
     """
 
-    type: Literal["NONE"] = "NONE"
+    type: Literal["NONE"] = shown(default="NONE")
 
 
 @model
@@ -277,8 +277,8 @@ class UnknownCredentials(_Credentials):
         '1234'
     """
 
-    type: str
-    expires_at: datetime | None = None
+    type: str = shown()
+    expires_at: datetime | None = shown(default=None)
     """The wire's ``expires_at`` where it is a readable timestamp (aware, UTC), else None."""
 
     def is_expired(self, at: datetime) -> bool:
