@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from nango_client._credentials.cache import CacheInfo
     from nango_client._events import Event
     from nango_client.exceptions import (
+        ActionError,
+        ActionPendingError,
         APIStatusError,
         AuthenticationError,
         BadRequestError,
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         DecodeError,
         InvalidArgumentError,
         InvalidCredentialsError,
+        InvalidSignatureError,
         NangoError,
         NotFoundError,
         NoTokenError,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
         TokenExpiredError,
         TransportError,
         UnknownIntegrationError,
+        UnsupportedProviderError,
+        WaitTimeoutError,
     )
     from nango_client.models import (
         ApiKeyCredentials,
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
         Credentials,
         CustomCredentials,
         EndUser,
+        JsonValue,
         JwtCredentials,
         NoCredentials,
         OAuth1Credentials,
@@ -61,6 +67,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIStatusError",
+    "ActionError",
+    "ActionPendingError",
     "ApiKeyCredentials",
     "AppCredentials",
     "AuthenticationError",
@@ -83,6 +91,8 @@ __all__ = [
     "Event",
     "InvalidArgumentError",
     "InvalidCredentialsError",
+    "InvalidSignatureError",
+    "JsonValue",
     "JwtCredentials",
     "NangoClient",
     "NangoError",
@@ -111,6 +121,8 @@ __all__ = [
     "TwoStepCredentials",
     "UnknownCredentials",
     "UnknownIntegrationError",
+    "UnsupportedProviderError",
+    "WaitTimeoutError",
 ]
 
 # Where the names live. They are imported on first use, because pytest loads this package in every

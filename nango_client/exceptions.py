@@ -8,6 +8,10 @@
     ├── ClientClosedError                         used after ``close()``
     ├── NoTokenError                              these credentials are not one string
     ├── TokenExpiredError                         Nango has only an expired token
+    ├── WaitTimeoutError (also TimeoutError)      what was waited for has not come
+    ├── ActionPendingError                        no result yet
+    ├── InvalidSignatureError (also ValueError)   a webhook that Nango did not sign with this key
+    ├── UnsupportedProviderError                  cannot be called directly
     ├── TransportError                            no usable answer
     │   ├── ConnectionFailedError (also ConnectionError)
     │   └── RequestTimeoutError (also TimeoutError)
@@ -24,7 +28,8 @@
         │   ├── RefreshBackoffError               424: a recent renewal failed, wait
         │   └── ReconnectRequiredError            424: given up, the user must reconnect
         ├── RateLimitError                        429
-        └── ServerError                           5xx
+        ├── ServerError                           5xx
+        └── ActionError                           the action itself failed
 
 The text of an error says what happened and what to do next.
 It is made of our own words, of the ids that the caller passed and of names from a closed alphabet:
@@ -131,6 +136,54 @@ class TokenExpiredError(NangoError):
         ...     print(error)
         Nango has only a token of connection 'user-7' ... that ended at ...
     """
+
+
+class WaitTimeoutError(NangoError, TimeoutError):
+    """What was waited for has not come within the given time; waiting again may help.
+
+    Example:
+        >>> isinstance(WaitTimeoutError('no connection came within 600 s'), TimeoutError)
+        True
+    """
+
+
+class ActionPendingError(NangoError):
+    """The action has no result yet, is unknown, or gave back nothing: the wire cannot tell.
+
+    Example:
+        >>> ActionPendingError('no result yet').retryable
+        False
+    """
+
+
+class InvalidSignatureError(NangoError, ValueError):
+    """A webhook that Nango did not sign with this key.
+
+    Example:
+        >>> isinstance(InvalidSignatureError('not signed with this key'), ValueError)
+        True
+    """
+
+
+class UnsupportedProviderError(NangoError):
+    """The provider cannot be called directly; the text says what to use instead.
+
+    Attributes:
+        provider: the provider's name.
+        reason: what cannot be done from here.
+
+    Example:
+        >>> UnsupportedProviderError('use client.proxy', provider='acme').provider
+        'acme'
+    """
+
+    provider: str = ""
+    reason: str = ""
+
+    def __init__(self, text: str, *, provider: str = "", reason: str = "") -> None:
+        super().__init__(text)
+        self.provider = provider
+        self.reason = reason
 
 
 class TransportError(NangoError):
@@ -432,8 +485,25 @@ class ServerError(APIStatusError):
     retryable: bool = True
 
 
+class ActionError(APIStatusError):
+    """The action itself failed: an answer of the action, never sent again.
+
+    Attributes:
+        upstream: the answer that the action's own HTTP call got, with ``status``, ``headers`` and
+            ``body``, or None. May hold personal data.
+
+    Example:
+        >>> ActionError('the action failed', status=500).retryable
+        False
+    """
+
+    upstream: Mapping[str, object] | None = None
+
+
 __all__ = [
     "APIStatusError",
+    "ActionError",
+    "ActionPendingError",
     "AuthenticationError",
     "BadRequestError",
     "ClientClosedError",
@@ -442,6 +512,7 @@ __all__ = [
     "DecodeError",
     "InvalidArgumentError",
     "InvalidCredentialsError",
+    "InvalidSignatureError",
     "NangoError",
     "NoTokenError",
     "NotFoundError",
@@ -456,6 +527,8 @@ __all__ = [
     "TokenExpiredError",
     "TransportError",
     "UnknownIntegrationError",
+    "UnsupportedProviderError",
+    "WaitTimeoutError",
 ]
 
 for _name in __all__:

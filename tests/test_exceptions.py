@@ -46,6 +46,11 @@ TREE = {
     "ReconnectRequiredError": ("InvalidCredentialsError",),
     "RateLimitError": ("APIStatusError",),
     "ServerError": ("APIStatusError",),
+    "ActionError": ("APIStatusError",),
+    "WaitTimeoutError": ("NangoError", "TimeoutError"),
+    "ActionPendingError": ("NangoError",),
+    "InvalidSignatureError": ("NangoError", "ValueError"),
+    "UnsupportedProviderError": ("NangoError",),
 }
 RETRYABLE = {
     "TransportError",

@@ -1,5 +1,6 @@
 """What Nango answers, as frozen classes."""
 
+from nango_client.models._base import JsonValue
 from nango_client.models.connections import Connection, ConnectionIssue, EndUser, Organization
 from nango_client.models.credentials import (
     ApiKeyCredentials,
@@ -31,6 +32,7 @@ __all__ = [
     "Credentials",
     "CustomCredentials",
     "EndUser",
+    "JsonValue",
     "JwtCredentials",
     "NoCredentials",
     "OAuth1Credentials",

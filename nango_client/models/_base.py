@@ -1,11 +1,18 @@
 """What all models share: frozen, slotted, keyword-only attrs classes that never show a secret."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NoReturn, Self, SupportsIndex, TypeVar, dataclass_transform
 
 import attrs
 
 _C = TypeVar("_C", bound=type)
+
+JsonValue = Mapping[str, "JsonValue"] | Sequence["JsonValue"] | str | int | float | bool | None
+"""Any JSON, read-only containers included.
+
+Example:
+    >>> nested: JsonValue = {"any": ["thing", 1, None]}
+"""
 
 # Keys of a field's metadata.
 _SHOWN: Final = "nango_client.shown"

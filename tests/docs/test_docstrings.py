@@ -7,6 +7,8 @@ import doctest
 import inspect
 import io
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,6 @@ from doc_blocks import compare, run_async
 
 import nango_client
 import nango_client.testing
-from nango_client.models import credentials
 
 NAMES = [
     *((nango_client, name) for name in nango_client.__all__),
@@ -27,8 +28,12 @@ def _docstring(home: Any, name: str) -> str:
     if inspect.isclass(value):
         return inspect.cleandoc(value.__dict__["__doc__"])
     # A union has no docstring of its own; the one below the assignment stands for it.
-    tree = ast.parse(inspect.getsource(credentials))
-    for statement, after in zip(tree.body, tree.body[1:], strict=False):
+    statements = [
+        statement
+        for path in sorted(Path(nango_client.__file__).parent.rglob("*.py"))
+        for statement in ast.parse(path.read_text("utf-8")).body
+    ]
+    for statement, after in pairwise(statements):
         if (
             isinstance(statement, ast.Assign)
             and ast.unparse(statement.targets[0]) == name
