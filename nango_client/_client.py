@@ -10,11 +10,11 @@ import aiohttp
 from nango_client._clock import Clock, SystemClock
 from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy, read_settings
 from nango_client._credentials.cache import CacheInfo, TokenCache
+from nango_client._credentials.keys import FORCE_REFRESH, INCLUDE_REFRESH, RENEW_GITHUB, Key
 from nango_client._credentials.lookup import Lookup
 from nango_client._credentials.tokens import token_of
 from nango_client._events import Event, Reporter
 from nango_client._http.lifecycle import Lifecycle
-from nango_client._http.protocol import FORCE_REFRESH, INCLUDE_REFRESH, RENEW_GITHUB, Key
 from nango_client._http.requester import Requester
 from nango_client._http.retry import Retrier
 from nango_client._http.transport import AiohttpTransport
@@ -141,7 +141,8 @@ class NangoClient:
         A borrowed session stays open. May be called twice.
         """
         try:
-            await self._lookup.close(ClientClosedError("the NangoClient was closed"))
+            self._cache.invalidate(None, None)
+            await self._lifecycle.close(ClientClosedError("the NangoClient was closed"))
         finally:
             await self._transport.close()
 

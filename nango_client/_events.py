@@ -14,6 +14,9 @@ import attrs
 logger: Final = logging.getLogger("nango_client")
 logger.addHandler(logging.NullHandler())
 
+# What the cache is about, and so its events.
+CONNECTION_ROUTE: Final = "/connection/{connection_id}"
+
 EventKind = Literal["attempt", "retry", "hit", "miss", "coalesced", "renewal", "stale"]
 
 
@@ -33,7 +36,7 @@ class Event:
     """``attempt`` ended, ``retry`` is going to wait; the others are outcomes of the cache."""
     method: str = "GET"
     """The HTTP method."""
-    route: str = "/connection/{connection_id}"
+    route: str = CONNECTION_ROUTE
     """The path's template; ids are left out."""
     attempt: int | None = None
     """The number of the request within its call, from 1."""
@@ -63,15 +66,31 @@ class Reporter:
         )
 
     def attempt(
-        self, number: int, status: int | None, began: float, error: BaseException | None = None
+        self,
+        method: str,
+        route: str,
+        number: int,
+        status: int | None,
+        began: float,
+        error: BaseException | None = None,
     ) -> None:
         """Pass on that an attempt has ended, which began at this time of the event loop."""
         elapsed = asyncio.get_running_loop().time() - began
-        self.report("attempt", attempt=number, status=status, elapsed=elapsed, error=error)
+        self.report(
+            "attempt",
+            method,
+            route,
+            attempt=number,
+            status=status,
+            elapsed=elapsed,
+            error=error,
+        )
 
     def report(
         self,
         kind: EventKind,
+        method: str = "GET",
+        route: str = CONNECTION_ROUTE,
         *,
         attempt: int | None = None,
         status: int | None = None,
@@ -85,6 +104,8 @@ class Reporter:
             return
         event = Event(
             kind,
+            method,
+            route,
             attempt=attempt,
             status=status,
             delay=delay,

@@ -2,7 +2,7 @@
 
 from nango_client import Connection, NangoClient
 from nango_client._credentials.cache import TokenCache
-from nango_client._http.protocol import Key
+from nango_client._credentials.keys import Key
 
 
 class _Front:

@@ -120,11 +120,11 @@ def call_path() -> str:
     steps = [
         ("get_connection", "_client.py", "Is the answer in the cache, and before its soft line? Then it is given at once."),
         ("Cache", "_credentials/lookup.py, cache.py", "May the answer still be served? Then it is given, and a renewal may begin in the background. Is a failure of this key remembered? Then it is raised."),
-        ("Single flight", "_credentials/single_flight.py", "Is a request for this key under way? Then the call waits for that one; else a task begins one."),
+        ("Single flight", "_http/single_flight.py", "Is a request for this key under way? Then the call waits for that one; else a task begins one."),
         ("Retries", "_http/requester.py, retry.py", "Up to three attempts, before one deadline, out of one budget."),
         ("Transport", "_http/transport.py", "One GET by aiohttp, with time limits, without redirects, 4 MiB at most."),
         ("Nango", "the server", "It answers, after it has renewed the token if less than 15 minutes were left."),
-        ("Status", "_http/protocol.py", "An error status becomes an error class, by the code first and the status second."),
+        ("Status", "_http/errors.py", "An error status becomes an error class, by the code first and the status second."),
         ("Decoding", "_wire/converter.py", "JSON becomes frozen classes; a field that is wrong is named. Is it the connection that was asked for?"),
         ("Cache", "_credentials/cache.py", "The answer is kept, unless something newer is known. Every waiting call gets it."),
     ]  # fmt: skip

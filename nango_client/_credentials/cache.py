@@ -21,7 +21,7 @@ import attrs
 
 from nango_client._clock import Clock
 from nango_client._config import CachePolicy
-from nango_client._http.protocol import Key, Pair, variants
+from nango_client._credentials.keys import Key, Pair, variants
 from nango_client.models import Connection
 
 # The soft line comes at the latest at this part of `max_age`.

@@ -2,24 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final, final
 
 from nango_client._credentials.cache import Ticket, TokenCache
-from nango_client._credentials.single_flight import Flight, SingleFlight
+from nango_client._credentials.keys import FORCE_REFRESH, Key, connection_request, variants
 from nango_client._events import Reporter
 from nango_client._http.decoding import decode
+from nango_client._http.errors import is_nangos_word
 from nango_client._http.headers import date_of
-from nango_client._http.lifecycle import Lifecycle
-from nango_client._http.protocol import (
-    FORCE_REFRESH,
-    Key,
-    Request,
-    Response,
-    check_id,
-    connection_request,
-    variants,
-)
+from nango_client._http.lifecycle import Lifecycle, replica
+from nango_client._http.protocol import Request, Response, check_id
 from nango_client._http.requester import Requester
+from nango_client._http.single_flight import Flight, SingleFlight
 from nango_client.exceptions import (
     AuthenticationError,
     DecodeError,
@@ -32,7 +27,8 @@ from nango_client.exceptions import (
 )
 from nango_client.models import Connection
 
-# The connection is gone, or not for this API key: what is cached of it must not be served.
+# The connection is gone, or not for this API key: what is cached of it must not be served, where
+# Nango itself says so.
 _ENDS_ENTRY: Final = (
     ReconnectRequiredError,
     NotFoundError,
@@ -59,7 +55,7 @@ class Lookup:
     ) -> None:
         self._requester = requester
         self._cache = cache
-        self._flights: SingleFlight[Key, Connection] = SingleFlight(_replica)
+        self._flights: SingleFlight[Key, Connection] = lifecycle.flights()
         self._lifecycle = lifecycle
         self._reporter = reporter
         self._time = time
@@ -77,7 +73,6 @@ class Lookup:
         """
         if self._lifecycle.loop is not asyncio.get_running_loop():
             self._lifecycle.enter()
-            self._flights.abandon()
         try:
             flight = self._flights.get(key)
         except TypeError:
@@ -100,7 +95,7 @@ class Lookup:
         self._cache.misses += 1
         if self._reporter.is_heard():
             self._reporter.report("miss")
-        return self._flights.start(key, self._fetch, request)
+        return self._flights.start(key, self._fetch, key, request)
 
     def after_failure(self, key: Key, failure: NangoError) -> Connection:
         """Give the cached answer that serves a caller whose fetch has just failed.
@@ -127,12 +122,6 @@ class Lookup:
         )
         return self._cache.invalidate(connection_id, provider_config_key)
 
-    async def close(self, error: NangoError) -> None:
-        """Empty the cache and end all fetches; callers that wait get `error`."""
-        self._cache.invalidate(None, None)
-        if self._lifecycle.close():
-            await self._flights.close(error)
-
     def _serve(self, key: Key) -> Connection | None:
         """Give what may be served without waiting, and begin a renewal where one is due.
 
@@ -146,19 +135,19 @@ class Lookup:
                 self._cache.refreshes += 1
                 self._reporter.report("renewal")
                 request = connection_request(key)
-                self._flights.start(key, self._fetch, request, is_pinned=True)
+                self._flights.start(key, self._fetch, key, request, is_pinned=True)
             return found.connection
         remembered = self._cache.remembered_failure(key)
         if remembered is not None:
-            raise _replica(remembered)
+            raise replica(remembered)
         return None
 
-    async def _fetch(self, request: Request) -> Connection:
+    async def _fetch(self, key: Key, request: Request) -> Connection:
         """Ask Nango and tell the cache how it went; runs in a task of its own."""
-        key, forced = request.key, request.changes_state
+        forced = request.runs_once
         ticket = self._cache.begin(key[:-1] if forced else key, forced=forced)
         try:
-            connection, response = await self._requester.fetch(request, _read)
+            connection, response = await self._requester.fetch(request, partial(_read, key))
             server_time = date_of(response.headers)
             self._cache.store(ticket, connection, server_time)
         except BaseException as error:
@@ -176,7 +165,7 @@ class Lookup:
 
     def _note_failure(self, ticket: Ticket, error: BaseException) -> None:
         # Also where a forced one was cancelled: it may have run.
-        if ticket.forced or isinstance(error, _ENDS_ENTRY):
+        if ticket.forced or (isinstance(error, _ENDS_ENTRY) and is_nangos_word(error)):
             self._cache.drop_after(ticket)
         elif isinstance(error, NangoError):
             self._cache.postpone(ticket, spares=_spares_entry(error))
@@ -188,25 +177,25 @@ class Lookup:
 
 def _spares_entry(error: NangoError) -> bool:
     """Say whether Nango or the provider is in trouble, and the token that we hold is not."""
-    return error.retryable or (
-        isinstance(error, TransportError | InvalidCredentialsError)
-        and not isinstance(error, ReconnectRequiredError)
+    return (
+        error.retryable
+        or not is_nangos_word(error)
+        or (
+            isinstance(error, TransportError | InvalidCredentialsError)
+            and not isinstance(error, ReconnectRequiredError)
+        )
     )
 
 
-def _read(request: Request, response: Response) -> tuple[Connection, Response]:
+def _read(key: Key, response: Response) -> tuple[Connection, Response]:
     connection = decode(response, Connection)
     # A confused proxy may answer about something else.
-    if connection.connection_id != request.key[0]:
+    if connection.connection_id != key[0]:
         raise _misdirected("connection_id")
-    if connection.provider_config_key != request.key[1]:
+    if connection.provider_config_key != key[1]:
         raise _misdirected("provider_config_key")
     return connection, response
 
 
 def _misdirected(name: str) -> DecodeError:
     return DecodeError(f"the answer names another {name} than was asked for", path=name)
-
-
-def _replica(error: BaseException) -> BaseException:
-    return error.replica() if isinstance(error, NangoError) else error

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from nango_client._http.protocol import CREDENTIALS_SCOPE, NAME
+from nango_client._http.errors import NAME
 from nango_client._wire.timestamps import format_timestamp
 from nango_client.exceptions import NoTokenError, TokenExpiredError
 from nango_client.models import (
@@ -26,6 +26,8 @@ from nango_client.models import (
     TwoStepCredentials,
     UnknownCredentials,
 )
+
+_CREDENTIALS_SCOPE: Final = "environment:connections:read_credentials"
 
 # What to use of credentials that are not a single token.
 _FIELDS: Final[Mapping[type[Credentials], str]] = {
@@ -77,7 +79,7 @@ def token_of(connection: Connection, now: float) -> str:
         case NoCredentials():
             raise NoTokenError(
                 f"{_name(connection)} came without credentials: either its integration needs none, "
-                f"or the API key lacks the scope {CREDENTIALS_SCOPE}"
+                f"or the API key lacks the scope {_CREDENTIALS_SCOPE}"
             )
         case _:
             raise NoTokenError(

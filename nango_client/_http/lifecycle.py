@@ -1,9 +1,13 @@
-"""Whether the client may be used, and under which event loop."""
+"""Whether the client may be used, under which event loop, and what is under way there."""
 
 import asyncio
-from typing import final
+from typing import Any, Final, final
 
-from nango_client.exceptions import ClientClosedError, ConfigurationError
+from nango_client._http.single_flight import SingleFlight
+from nango_client.exceptions import ClientClosedError, ConfigurationError, NangoError
+
+# How long `close` waits for cancelled tasks to clean up (seconds).
+_CLOSE_TIMEOUT: Final = 0.5
 
 
 @final
@@ -14,6 +18,13 @@ class Lifecycle:
         self.closed: bool = False
         # The loop that calls are made under; where it is the running one, there is nothing to do.
         self.loop: asyncio.AbstractEventLoop | None = None
+        self._flights: list[SingleFlight[Any, Any]] = []
+
+    def flights(self) -> SingleFlight[Any, Any]:
+        """Make flights that end with the client, and are left behind with their event loop."""
+        flights: SingleFlight[Any, Any] = SingleFlight(replica)
+        self._flights.append(flights)
+        return flights
 
     def enter(self) -> None:
         """Begin to be used under the running loop.
@@ -30,9 +41,21 @@ class Lifecycle:
                 "fork: make one client per thread"
             )
         self.loop = asyncio.get_running_loop()
+        for flights in self._flights:
+            flights.abandon()
 
-    def close(self) -> bool:
-        """Be used no more; give whether the running loop is the one that calls were made under."""
+    async def close(self, error: NangoError) -> None:
+        """Be used no more; who waits for a call under way gets `error`."""
         is_here = self.loop is asyncio.get_running_loop()
         self.closed, self.loop = True, None
-        return is_here
+        if not is_here:
+            return
+        # All at once before the first wait, which somebody may cancel.
+        tasks = [task for flights in self._flights for task in flights.end(error)]
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_TIMEOUT)
+
+
+def replica(error: BaseException) -> BaseException:
+    """Give an equal error for one more waiter."""
+    return error.replica() if isinstance(error, NangoError) else error

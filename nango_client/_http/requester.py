@@ -6,12 +6,15 @@ from typing import Any, TypeVar, final
 
 from nango_client._config import TimeoutPolicy
 from nango_client._events import Reporter
-from nango_client._http.protocol import Request, Response, error_for
+from nango_client._http.errors import error_for, is_gone, may_have_run
+from nango_client._http.protocol import Request, Response
 from nango_client._http.retry import Retrier, is_retried
 from nango_client._http.transport import Transport
 from nango_client.exceptions import NangoError
 
 T = TypeVar("T")
+
+_DONE = Response(204, {}, b"", 0.0)
 
 
 @final
@@ -27,9 +30,7 @@ class Requester:
         self._retrier = retrier
         self._reporter = reporter
 
-    def fetch(
-        self, request: Request, decode: Callable[[Request, Response], T]
-    ) -> Coroutine[Any, Any, T]:
+    def fetch(self, request: Request, decode: Callable[[Response], T]) -> Coroutine[Any, Any, T]:
         """Give what `decode` makes of the successful answer to `request`.
 
         Raises:
@@ -37,12 +38,13 @@ class Requester:
         """
         self._retrier.budget.new_calls += 1
         began = asyncio.get_running_loop().time()
-        return self._attempt(request, decode, 1, began, self._first_limit)
+        limit = self._first_limit if request.limit is None else request.limit
+        return self._attempt(request, decode, 1, began, limit)
 
     async def _attempt(
         self,
         request: Request,
-        decode: Callable[[Request, Response], T],
+        decode: Callable[[Response], T],
         number: int,
         began: float,
         limit: float,
@@ -54,22 +56,28 @@ class Requester:
             status = response.status
             if not 200 <= status < 300:  # noqa: PLR2004
                 raise error_for(request, response)
-            result = decode(request, response)
+            result = decode(response)
         except NangoError as error:
             failure = error
         else:
             if self._reporter.is_heard():
-                self._reporter.attempt(number, status, began)
+                self._reporter.attempt(request.method, request.route, number, status, began)
             return result
-        self._reporter.attempt(number, status, began, failure)
+        self._reporter.attempt(request.method, request.route, number, status, began, failure)
+        if number > 1 and request.method == "DELETE" and is_gone(failure):
+            # An attempt before this one did it, and its answer was lost.
+            return decode(_DONE)
         if number == 1 and is_retried(failure, request):
-            return await self._retry(request, decode, failure, began + self._timeout.total)
+            total = self._timeout.total if request.limit is None else request.limit
+            return await self._retry(request, decode, failure, began + total)
+        if request.runs_once and request.method != "GET" and may_have_run(failure):
+            failure.retryable = False
         raise failure
 
     async def _retry(
         self,
         request: Request,
-        decode: Callable[[Request, Response], T],
+        decode: Callable[[Response], T],
         failure: NangoError,
         deadline: float,
     ) -> T:
@@ -79,7 +87,9 @@ class Requester:
             return deadline - clock()
 
         async def attempt(number: int) -> T:
-            limit = min(self._timeout.attempt, remaining())
+            limit = remaining()
+            if request.limit is None:
+                limit = min(self._timeout.attempt, limit)
             return await self._attempt(request, decode, number, clock(), limit)
 
         return await self._retrier.run(request, failure, attempt, remaining)

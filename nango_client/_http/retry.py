@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeVar, final
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
@@ -12,6 +13,7 @@ from nango_client._events import Reporter
 from nango_client._http.headers import server_time
 from nango_client._http.protocol import Request
 from nango_client.exceptions import (
+    ActionError,
     APIStatusError,
     InvalidCredentialsError,
     NangoError,
@@ -21,8 +23,11 @@ from nango_client.exceptions import (
 
 T = TypeVar("T")
 
-_RETRIED_STATUSES: Final = frozenset({408, 500, 502, 503, 504})
+# 520 to 524 are Cloudflare's, for an origin that does not answer: its form of 502 and 504.
+_RETRIED_STATUSES: Final = frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 _UNAVAILABLE: Final = 503
+# What a renewal and what an action came to: answers, whatever their status.
+_NEVER_RETRIED: Final = (ActionError, InvalidCredentialsError)
 # The server floors the waits that it names to whole seconds.
 _FLOORED_AWAY: Final = 1.0
 
@@ -57,12 +62,12 @@ class RetryBudget:
 def is_retried(error: BaseException, request: Request) -> bool:
     """Say whether sending `request` again can help and can do no harm."""
     if isinstance(error, TransportError):
-        return error.retryable and not (request.changes_state and error.may_have_run)
-    if not isinstance(error, APIStatusError) or isinstance(error, InvalidCredentialsError):
+        return error.retryable and not (request.runs_once and error.may_have_run)
+    if not isinstance(error, APIStatusError) or isinstance(error, _NEVER_RETRIED):
         return False
     if isinstance(error, RateLimitError):
         return True
-    if request.changes_state:
+    if request.runs_once:
         return error.status == _UNAVAILABLE and error.retry_after is not None
     return error.status in _RETRIED_STATUSES
 
@@ -145,7 +150,7 @@ class Retrier:
             retry=retry_if_exception(lambda error: is_retried(error, request)),
             wait=self._wait,
             stop=must_stop,
-            before_sleep=self._report,
+            before_sleep=partial(self._report, request),
             sleep=self._sleep,
             reraise=True,
         )
@@ -159,9 +164,11 @@ class Retrier:
         ceiling = self._policy.initial_delay * 2.0 ** min(state.attempt_number - 1, 60)
         return self._uniform(0.0, min(ceiling, self._policy.max_delay))
 
-    def _report(self, state: RetryCallState) -> None:
+    def _report(self, request: Request, state: RetryCallState) -> None:
         self._reporter.report(
             "retry",
+            request.method,
+            request.route,
             attempt=state.attempt_number,
             delay=state.upcoming_sleep,
             error=_error_of(state),

@@ -10,7 +10,14 @@ from collections.abc import AsyncGenerator
 from typing import Any, Final, Protocol
 
 import aiohttp
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession, ClientTimeout
+from aiohttp import (
+    ClientHandlerType,
+    ClientMiddlewareType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+)
 from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
@@ -100,7 +107,12 @@ class AiohttpTransport:
         try:
             task = deadlines.start(timeout)
             try:
-                answer = await session.get(url, **self._options)
+                if request.method == "GET" and request.headers is None:
+                    answer = await session.get(url, **self._options)
+                else:
+                    answer = await session.request(
+                        request.method, url, data=request.body, **self._options_for(request)
+                    )
                 body = await _read(answer)
             finally:
                 is_late = deadlines.stop(task)
@@ -135,6 +147,24 @@ class AiohttpTransport:
         self._deadlines = Deadlines(self._loop)
         return self._session, self._deadlines
 
+    def _options_for(self, request: Request) -> dict[str, Any]:
+        """Give the options of a request that is more than a plain GET."""
+        headers = {**self._options.get("headers", {}), **(request.headers or {})}
+        options = {**self._options, "headers": headers}
+        if request.session_token is not None:
+            authorization = _Hidden(f"Bearer {request.session_token}")
+            headers["Authorization"] = authorization
+            if "middlewares" in options:
+                *others, _ = options["middlewares"]
+                options["middlewares"] = (*others, _authorizer(authorization))
+        if request.body is None:
+            # aiohttp gives a POST without a body one that the server refuses.
+            headers.pop("Content-Type", None)
+            options["skip_auto_headers"] = ("Content-Type",)
+        else:
+            headers["Content-Type"] = "application/json"
+        return options
+
     def _overrides(self, session: ClientSession) -> dict[str, Any]:
         """Give what a borrowed session may do differently from ours."""
         headers = _headers()
@@ -146,25 +176,10 @@ class AiohttpTransport:
         middlewares = getattr(session, "_middlewares", None) or ()
         return {
             "headers": headers,
-            "middlewares": (*middlewares, self._authorize_once),
+            "middlewares": (*middlewares, _authorizer(self._authorization)),
             "raise_for_status": False,
             "auto_decompress": True,
         }
-
-    async def _authorize_once(
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> ClientResponse:
-        """Set the key last, over what a borrowed session or netrc set, and send only once.
-
-        Our own session has the key among its headers, and `_Answer`.
-        """
-        request.headers["Authorization"] = self._authorization
-        try:
-            return await handler(request)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            raise
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-            raise _BrokenConnectionError from None
 
     def _translate(self, error: Exception, timeout: float) -> NangoError:
         """Give our error for one of aiohttp's; it may not quote texts that aiohttp made."""
@@ -211,6 +226,25 @@ class AiohttpTransport:
                 return TransportError(f"what {self._authority} answered is not HTTP")
             case _:
                 return TransportError(f"the HTTP client failed ({type(error).__name__})")
+
+
+def _authorizer(authorization: str) -> ClientMiddlewareType:
+    """Make a middleware that sets the key last and sends only once.
+
+    It comes after what a borrowed session or netrc set. Our own session has the key among its
+    headers, and `_Answer`.
+    """
+
+    async def authorize_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        request.headers["Authorization"] = authorization
+        try:
+            return await handler(request)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            raise _BrokenConnectionError from None
+
+    return authorize_once
 
 
 class _BrokenConnectionError(aiohttp.ClientError):

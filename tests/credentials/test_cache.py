@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nango_client import CacheInfo, CachePolicy, Connection, OAuth2Credentials
-from nango_client._credentials.cache import Key, TokenCache
+from nango_client._credentials.cache import TokenCache
+from nango_client._credentials.keys import Key
 
 EPOCH = 1_800_000_000.0
 KEY: Key = ("user-42", "github")

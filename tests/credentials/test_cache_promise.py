@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nango_client import CachePolicy, Connection, OAuth2Credentials
-from nango_client._credentials.cache import Key, Ticket, TokenCache
+from nango_client._credentials.cache import Ticket, TokenCache
+from nango_client._credentials.keys import Key
 
 KEY: Key = ("user-42", "github")
 EPOCH = 1_800_000_000.0

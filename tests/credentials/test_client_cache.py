@@ -335,6 +335,69 @@ async def test_an_answer_that_the_connection_is_gone_ends_its_entry(
     assert isinstance(await ask(client), expected)
 
 
+@pytest.mark.parametrize("age", [250, 400, 2000])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, "404 page not found"),
+        (403, "<title>Just a moment...</title>"),
+        (401, ""),
+        (404, {"message": "no Route matched"}),
+        (403, {"error": {"code": "AuthorizationFailed"}}),
+    ],
+)
+async def test_an_answer_that_nango_did_not_give_is_survived_like_an_outage(
+    server: MockNango, status: int, body: object, age: float
+) -> None:
+    """An ingress, a firewall or a login page says nothing about the connection."""
+    server.add_connection("user-1", "github", expires_in=30_000)
+    async with server.client() as nango:
+        token = await nango.get_token("user-1", "github")
+        server.advance(age)
+        server.fail_next(status, body=body, times=9)
+
+        served = [await nango.get_token("user-1", "github") for _ in range(3)]
+
+        assert served == [token] * 3
+        assert nango.cache_info().entries == 1
+
+
+async def test_such_an_answer_to_a_forced_call_drops_the_entry_all_the_same(
+    server: MockNango,
+) -> None:
+    """It may have run."""
+    server.add_connection("user-1", "github")
+    async with server.client() as nango:
+        await nango.get_token("user-1", "github")
+        server.fail_next(404, body="404 page not found")
+
+        with pytest.raises(NotFoundError):
+            await nango.get_token("user-1", "github", force_refresh=True)
+
+        assert nango.cache_info().entries == 0
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"error": {"code": "server_error", "message": "refresh failed"}},
+        {"error": {"code": "refresh_token_external_error", "message": "x"}},
+        {"error": "x", "type": "refresh_token_external_error", "payload": {}},
+    ],
+)
+async def test_a_renewal_that_fails_at_an_older_server_is_survived(
+    server: MockNango, document: object
+) -> None:
+    """The provider is down, the token that we hold is not."""
+    server.add_connection("user-1", "github", expires_in=30_000)
+    async with server.client() as nango:
+        token = await nango.get_token("user-1", "github")
+        server.advance(400)
+        server.fail_next(400, body=document, times=9)
+
+        assert await nango.get_token("user-1", "github") == token
+
+
 NO_OUTAGE: dict[str, tuple[dict[str, Any], type[NangoError]]] = {
     "HTML": ({"status": 200, "body": "<html>"}, DecodeError),
     "another connection": ({"status": 200, "body": {"id": 1}}, DecodeError),

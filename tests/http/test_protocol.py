@@ -19,10 +19,10 @@ from nango_client import (
     NotFoundError,
     RateLimitError,
 )
+from nango_client._credentials.keys import connection_request
+from nango_client._http.errors import error_for
 from nango_client._http.protocol import (
     Response,
-    connection_request,
-    error_for,
 )
 
 IDS = ("user-42", "github")
@@ -151,7 +151,7 @@ def test_parameters_are_sent_only_when_asked_for(options: tuple[str, ...]) -> No
 
     expected = {"provider_config_key": "github"} | dict.fromkeys(options, "true")
     assert dict(parse_qsl(request.query)) == expected
-    assert request.changes_state is ("force_refresh" in options)
+    assert request.runs_once is ("force_refresh" in options)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,9 @@ def test_texts_say_what_to_do() -> None:
     scope = "environment:connections:read_credentials"
     issues = [{"path": ["connectionId"]}, {"path": ["other", 1]}, "x", {"path": "x"}]
 
-    assert scope in str(error_of(403, {"error": {"message": f"needs {scope}"}}))
+    assert scope in str(
+        error_of(403, {"error": {"code": "forbidden", "message": f"needs {scope}"}})
+    )
     unknown = error_of(400, {"error": {"code": "unknown_provider_config"}})
     assert "check the order of the two ids" in str(unknown)
     gone = error_of(424, {"error": {"code": "invalid_credentials", "message": GIVEN_UP}})

@@ -16,8 +16,9 @@ from nango_client import (
     ServerError,
     TimeoutPolicy,
 )
+from nango_client._credentials.keys import connection_request
 from nango_client._events import Reporter
-from nango_client._http.protocol import Request, Response, connection_request
+from nango_client._http.protocol import Request, Response
 from nango_client._http.requester import Requester
 from nango_client._http.retry import Retrier
 
@@ -74,7 +75,7 @@ class Call:
             # asyncio itself reads it for timers, of which there are none here.
             loop.time = lambda: self._now  # type: ignore[method-assign]
             try:
-                return await self._requester.fetch(REQUEST, lambda _, response: response)
+                return await self._requester.fetch(REQUEST, lambda response: response)
             except NangoError as error:
                 return error
 
@@ -198,7 +199,7 @@ def carried_out(requester: Requester) -> None:
     async def main() -> None:
         caught: BaseException | None = None
         try:
-            await requester.fetch(REQUEST, lambda _, response: response)
+            await requester.fetch(REQUEST, lambda response: response)
         except BaseException as error:  # noqa: BLE001  carried out of the loop
             caught = error
         outcome.append(caught)

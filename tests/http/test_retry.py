@@ -30,8 +30,9 @@ from nango_client import (
     ServerError,
     TransportError,
 )
+from nango_client._credentials.keys import connection_request
 from nango_client._events import Reporter
-from nango_client._http.protocol import Response, connection_request
+from nango_client._http.protocol import Response
 from nango_client._http.retry import Retrier, RetryBudget, asked_wait, is_retried
 
 NOW = 1_795_479_500.0
@@ -103,6 +104,10 @@ TABLE: list[tuple[BaseException, bool, bool]] = [
     (ServerError("503", status=503), True, False),
     (ServerError("503 with a wait", status=503, retry_after=0.0), True, True),
     (ServerError("504", status=504), True, False),
+    (ServerError("520", status=520), True, False),
+    (ServerError("524", status=524), True, False),
+    (ServerError("525", status=525), False, False),
+    (ServerError("530", status=530), False, False),
     (ServerError("502 with a wait", status=502, retry_after=1.0), True, False),
     (rate_limited(), True, True),
     (rate_limited(retry_after=5.0), True, True),

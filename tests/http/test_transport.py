@@ -21,7 +21,8 @@ from nango_client import (
     TimeoutPolicy,
 )
 from nango_client._config import read_settings
-from nango_client._http.protocol import Request, connection_request
+from nango_client._credentials.keys import connection_request
+from nango_client._http.protocol import Request
 from nango_client._http.transport import AiohttpTransport
 
 pytestmark = pytest.mark.asyncio

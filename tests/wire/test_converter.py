@@ -24,8 +24,10 @@ from nango_client import (
     TwoStepCredentials,
     UnknownCredentials,
 )
+from nango_client._credentials.keys import connection_request
 from nango_client._http import decoding
-from nango_client._http.protocol import Response, connection_request, error_for
+from nango_client._http.errors import error_for
+from nango_client._http.protocol import Response
 from nango_client._wire.converter import _structure_hook, encode
 
 CAPTURES = {

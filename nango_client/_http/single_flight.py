@@ -13,9 +13,6 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-# How long `close` waits for cancelled tasks to clean up.
-_CLOSE_TIMEOUT: Final = 0.5
-
 
 @final
 class Flight(Generic[K, T]):
@@ -164,17 +161,14 @@ class SingleFlight(Generic[K, T]):
         for key in [key for key in self._by_key if matches(key)]:
             del self._by_key[key]
 
-    async def close(self, error: BaseException) -> None:
-        """Cancel all flights; every waiter gets `error`, as an object of its own."""
+    def end(self, error: BaseException) -> "list[asyncio.Task[T]]":
+        """Cancel all flights and give their tasks; every waiter gets `error`, an own object."""
         flights = list(self._all)
         self.abandon()
         for flight in flights:
             flight.fail(error)
-        tasks = [flight.task for flight in flights]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=_CLOSE_TIMEOUT)
+            flight.task.cancel()
+        return [flight.task for flight in flights]
 
     def abandon(self) -> None:
         """Drop all flights without touching them: their event loop is gone."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from nango_client._credentials.single_flight import SingleFlight
+from nango_client._http.single_flight import SingleFlight
 
 pytestmark = pytest.mark.asyncio
 
@@ -242,12 +242,12 @@ async def test_only_matching_flights_are_forgotten(
 async def test_close_gives_every_caller_an_error_of_its_own(
     flights: SingleFlight[str, str], server: Server
 ) -> None:
-    """close() cancels all requests, background ones too, and wakes all who wait."""
+    """end() cancels all requests, background ones too, and wakes all who wait."""
     callers = start_callers(flights, 3, server)
     flights.start("other key", server, is_pinned=True)
     await begun(server, 2)
 
-    await flights.close(LookupError("closed"))
+    await asyncio.wait(flights.end(LookupError("closed")))
     errors = await asyncio.gather(*callers, return_exceptions=True)
 
     assert [repr(error) for error in errors] == ["LookupError('closed')"] * 3
@@ -256,8 +256,8 @@ async def test_close_gives_every_caller_an_error_of_its_own(
 
 
 async def test_closing_without_flights_is_quiet(flights: SingleFlight[str, str]) -> None:
-    """close() has nothing to do where nothing flies."""
-    await flights.close(LookupError())
+    """end() has nothing to do where nothing flies."""
+    assert flights.end(LookupError()) == []
 
 
 async def test_a_request_cancelled_from_outside_cancels_those_who_wait(
