@@ -14,11 +14,18 @@ from nango_client._credentials.keys import FORCE_REFRESH, INCLUDE_REFRESH, RENEW
 from nango_client._credentials.lookup import Lookup
 from nango_client._credentials.tokens import token_of
 from nango_client._events import Event, Reporter
+from nango_client._http.calls import Calls
 from nango_client._http.lifecycle import Lifecycle
 from nango_client._http.requester import Requester
 from nango_client._http.retry import Retrier
 from nango_client._http.transport import AiohttpTransport
+from nango_client._resources.connect_sessions import ConnectSessions
 from nango_client._resources.connections import Connections
+from nango_client._resources.environment import Environment
+from nango_client._resources.functions import Functions
+from nango_client._resources.integrations import Integrations
+from nango_client._resources.providers import Providers
+from nango_client._resources.writes import Writes
 from nango_client.exceptions import ClientClosedError, ConfigurationError, NangoError
 from nango_client.models import Connection
 
@@ -96,8 +103,9 @@ class NangoClient:
         self._transport = AiohttpTransport(settings, timeout, clock, session)
         retrier = Retrier(retry, reporter, time=clock.time)
         self._cache = TokenCache(cache, clock)
+        requester = Requester(self._transport, timeout, retrier, reporter)
         self._lookup = Lookup(
-            Requester(self._transport, timeout, retrier, reporter),
+            requester,
             self._cache,
             self._lifecycle,
             reporter,
@@ -105,7 +113,14 @@ class NangoClient:
         )
         # Where hits are reported, none is served without `ask`.
         self._entries: Final = self._cache.entries if on_event is None else {}
-        self.connections: Final = Connections(self.get_connection)
+        calls = Calls(requester, self._lifecycle, time=clock.time)
+        writes = Writes(calls, self._lookup.invalidate)
+        self.connections: Final = Connections(calls, writes, self.get_connection)
+        self.connect_sessions: Final = ConnectSessions(calls)
+        self.integrations: Final = Integrations(calls, writes)
+        self.providers: Final = Providers(calls)
+        self.environment: Final = Environment(calls)
+        self.functions: Final = Functions(calls)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"

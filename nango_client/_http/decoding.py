@@ -1,12 +1,15 @@
-"""What a successful answer holds, as a model."""
+"""What a successful answer holds, as models or plain JSON."""
 
 import re
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nango_client._http.protocol import Response
 from nango_client._wire.converter import Unreadable, read
+from nango_client._wire.jsonlib import loads
 from nango_client.exceptions import DecodeError
+from nango_client.models import JsonValue
+from nango_client.models._frozen import freeze
 
 T = TypeVar("T")
 
@@ -19,20 +22,55 @@ def decode(response: Response, kind: type[T]) -> T:
     Raises:
         DecodeError: the answer is not JSON, or not what the API promises.
     """
+    _check_media_type(response)
+    result = read(response.body, kind, response.server_time)
+    if not isinstance(result, Unreadable):
+        return result
+    if not result.path:
+        raise DecodeError(f"the answer (HTTP {response.status}) is not the JSON that was expected")
+    raise DecodeError(
+        f"the answer's field {result.path!r} is not what the API promises", path=result.path
+    )
+
+
+def decode_json(response: Response) -> JsonValue:
+    """Give the JSON that a successful answer holds, read-only, whatever it is.
+
+    Raises:
+        DecodeError: the answer is not JSON.
+    """
+    _check_media_type(response)
+    found = _try_loads(response)
+    if isinstance(found, Unreadable):
+        raise DecodeError(f"the answer (HTTP {response.status}) is not JSON")
+    value: JsonValue = found
+    return value
+
+
+def ignore(response: Response) -> None:
+    """Take a successful answer that holds nothing of interest, an empty one included.
+
+    Raises:
+        DecodeError: it is a page for browsers: what answered is not Nango's API.
+    """
+    if response.body:
+        _check_media_type(response)
+
+
+def _try_loads(response: Response) -> Any:
+    try:
+        return freeze(loads(response.body))
+    except ValueError:
+        return Unreadable()
+
+
+def _check_media_type(response: Response) -> None:
     media_type = _media_type(response.headers.get("Content-Type"))
     if media_type is not None and not media_type.endswith(("/json", "+json")):
         raise DecodeError(
             f"expected JSON, but the answer (HTTP {response.status}) has the content type "
             f"{media_type}: check that base_url is the address of Nango's API"
         )
-    result = read(response.body, kind, response.server_time)
-    if not isinstance(result, Unreadable):
-        return result
-    if not result.path:
-        raise DecodeError(f"the answer (HTTP {response.status}) is not a JSON object")
-    raise DecodeError(
-        f"the answer's field {result.path!r} is not what the API promises", path=result.path
-    )
 
 
 # All answers carry the same one.

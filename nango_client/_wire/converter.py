@@ -30,7 +30,7 @@ from nango_client.models import (
     TwoStepCredentials,
     UnknownCredentials,
 )
-from nango_client.models._base import wire_name
+from nango_client.models._base import has_whole, wire_name
 from nango_client.models._frozen import EMPTY, FrozenDict, FrozenList, freeze
 
 # Kinds whose other fields differ by provider and are kept in `extra`.
@@ -57,18 +57,18 @@ class Unreadable:
 
 
 def read(body: bytes, kind: type[T], now: Callable[[], float]) -> T | Unreadable:
-    """Give the `kind` that a JSON object stands for, or the first field that is wrong.
+    """Give the `kind` that a JSON document stands for, or the first field that is wrong.
 
     Args:
         body: the answer's body.
-        kind: a model.
+        kind: a model, or a tuple of models.
         now: gives the time at which the body was written, in epoch seconds.
     """
     try:
         document = loads(body)
     except ValueError:
         return Unreadable()
-    if document.__class__ is not dict:
+    if document.__class__ is not dict and attrs.has(kind):
         return Unreadable()
     try:
         # mypy takes no class for hashable.
@@ -78,9 +78,7 @@ def read(body: bytes, kind: type[T], now: Callable[[], float]) -> T | Unreadable
         return _read_in_detail(document, kind, now)
 
 
-def _read_in_detail(
-    document: dict[str, Any], kind: type[T], now: Callable[[], float]
-) -> T | Unreadable:
+def _read_in_detail(document: Any, kind: type[T], now: Callable[[], float]) -> T | Unreadable:
     """Decode with cattrs alone, which takes whatever is right and notes where it is.
 
     That costs too much for the first pass.
@@ -122,7 +120,7 @@ def _structure_hook(kind: Any, *, detailed: bool = False) -> Hook:
     """Give the hook for a whole answer; made on first use, as an import should be quick."""
     converter = Converter(detailed_validation=detailed)
     # cattrs would turn null into the string 'None' and true into 1: take the exact type only.
-    for primitive in (str, int):
+    for primitive in (str, int, bool):
         converter.register_structure_hook(primitive, _exactly(primitive))
     converter.register_structure_hook(datetime, parse_timestamp)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, object], _json_object)
@@ -191,7 +189,9 @@ def _make_detailed_model_hook(cls: type[Any], converter: Converter) -> Hook:
 
 
 def _with_extra(cls: type[Any], hook: Hook) -> Hook:
-    """Let a hook collect what is no field of its own, for the kinds that keep that."""
+    """Let a hook also keep what is no field of its own, or all of it, for the models that do."""
+    if has_whole(cls):
+        return lambda value, kind: hook({**value, "raw": value}, kind)
     if cls not in _WITH_EXTRA:
         return hook
     known = _names(cls) - {"extra"}

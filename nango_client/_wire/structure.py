@@ -85,7 +85,7 @@ def _lines(
     kind, is_optional = _without_none(field.type)
     otherwise = ["raise TypeError"]
     as_it_is: list[str] = []
-    if kind in (str, int):
+    if kind in (str, int, bool):
         as_it_is.append(f"value.__class__ is {kind.__name__}")
     elif get_origin(kind) is Literal:
         scope[f"allowed_{name}"] = get_args(kind)

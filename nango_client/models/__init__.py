@@ -1,7 +1,13 @@
 """What Nango answers, as frozen classes."""
 
 from nango_client.models._base import JsonValue
-from nango_client.models.connections import Connection, ConnectionIssue, EndUser, Organization
+from nango_client.models.connections import (
+    Connection,
+    ConnectionIssue,
+    ConnectionSummary,
+    EndUser,
+    Organization,
+)
 from nango_client.models.credentials import (
     ApiKeyCredentials,
     AppCredentials,
@@ -10,6 +16,7 @@ from nango_client.models.credentials import (
     BillCredentials,
     Credentials,
     CustomCredentials,
+    GitHubAppInstallation,
     JwtCredentials,
     NoCredentials,
     OAuth1Credentials,
@@ -20,6 +27,11 @@ from nango_client.models.credentials import (
     TwoStepCredentials,
     UnknownCredentials,
 )
+from nango_client.models.environment import Variables
+from nango_client.models.functions import Function, FunctionCode
+from nango_client.models.integrations import Integration, IntegrationCredentials
+from nango_client.models.providers import Provider
+from nango_client.models.sessions import ConnectSession
 
 __all__ = [
     "ApiKeyCredentials",
@@ -27,11 +39,18 @@ __all__ = [
     "AwsSigV4Credentials",
     "BasicCredentials",
     "BillCredentials",
+    "ConnectSession",
     "Connection",
     "ConnectionIssue",
+    "ConnectionSummary",
     "Credentials",
     "CustomCredentials",
     "EndUser",
+    "Function",
+    "FunctionCode",
+    "GitHubAppInstallation",
+    "Integration",
+    "IntegrationCredentials",
     "JsonValue",
     "JwtCredentials",
     "NoCredentials",
@@ -39,8 +58,10 @@ __all__ = [
     "OAuth2ClientCredentials",
     "OAuth2Credentials",
     "Organization",
+    "Provider",
     "SignatureCredentials",
     "TbaCredentials",
     "TwoStepCredentials",
     "UnknownCredentials",
+    "Variables",
 ]

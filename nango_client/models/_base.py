@@ -5,6 +5,8 @@ from typing import Any, Final, NoReturn, Self, SupportsIndex, TypeVar, dataclass
 
 import attrs
 
+from nango_client.models._frozen import EMPTY
+
 _C = TypeVar("_C", bound=type)
 
 JsonValue = Mapping[str, "JsonValue"] | Sequence["JsonValue"] | str | int | float | bool | None
@@ -17,6 +19,7 @@ Example:
 # Keys of a field's metadata.
 _SHOWN: Final = "nango_client.shown"
 _WIRE: Final = "nango_client.wire"
+_WHOLE: Final = "nango_client.whole"
 
 
 def shown(*, default: Any = attrs.NOTHING, wire: str | None = None) -> Any:
@@ -32,6 +35,16 @@ def shown(*, default: Any = attrs.NOTHING, wire: str | None = None) -> Any:
 def hidden(*, default: Any = attrs.NOTHING, wire: str | None = None) -> Any:
     """Declare a field that never shows; the same as no declaration, but for the wire's name."""
     return attrs.field(default=default, metadata={_WIRE: wire})
+
+
+def whole() -> Any:
+    """Declare a hidden field that holds the whole JSON object which the model was made from."""
+    return attrs.field(default=EMPTY, metadata={_WHOLE: True})
+
+
+def has_whole(cls: Any) -> bool:
+    """Say whether a model has the field `raw` for the whole JSON object."""
+    return any(field.metadata.get(_WHOLE) for field in attrs.fields(cls))
 
 
 def wire_name(field: "attrs.Attribute[Any]") -> str:
@@ -50,7 +63,7 @@ def _hide_what_is_not_shown(
 
 
 @dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(attrs.field, shown, hidden)
+    frozen_default=True, kw_only_default=True, field_specifiers=(attrs.field, shown, hidden, whole)
 )
 def model(cls: _C) -> _C:
     """Make `cls`, a subclass of `Model`, a frozen attrs class; a field is hidden unless `shown`.

@@ -52,6 +52,30 @@ class ConnectionIssue(Model):
     log_id: str | None = shown(default=None)
 
 
+@model
+class ConnectionSummary(Model):
+    """A connection as lists have it: without its credentials.
+
+    Example:
+        >>> async for summary in nango.connections.list(search="user-42"):
+        ...     print(summary.connection_id, summary.provider_config_key)
+        user-42 ashby
+        user-42 algolia
+        user-42 github
+    """
+
+    id: int = shown()
+    connection_id: str = shown()
+    provider_config_key: str = shown()
+    provider: str | None = shown(default=None)
+    errors: tuple[ConnectionIssue, ...] = shown(default=())
+    end_user: EndUser | None = shown(default=None)
+    tags: Mapping[str, str] = EMPTY
+    metadata: Mapping[str, object] | None = None
+    """What the caller stored with the connection."""
+    created_at: datetime = shown(wire="created")
+
+
 def _end_of_credentials(connection: "Connection") -> datetime | None:
     return connection.credentials.expires_at
 

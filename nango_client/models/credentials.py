@@ -286,6 +286,21 @@ class UnknownCredentials(_Credentials):
         return self.expires_at is not None and at >= self.expires_at
 
 
+@model
+class GitHubAppInstallation(Model):
+    """An installation of a GitHub app, to import as a connection; Nango gets its token at once.
+
+    Example:
+        >>> GitHubAppInstallation(app_id='12345', installation_id='67890')
+        GitHubAppInstallation(app_id='12345', installation_id='67890', type='APP')
+    """
+
+    app_id: str = shown()
+    installation_id: str = shown()
+    type: Literal["APP", "CUSTOM"] = shown(default="APP")
+    """As the integration's ``auth_mode`` is."""
+
+
 Credentials = (
     OAuth2Credentials
     | OAuth2ClientCredentials
