@@ -139,13 +139,14 @@ def _session_request(
     **members: Any,
 ) -> Request:
     own = None if tags is None else arguments.tags(tags)
+    user = None if end_user is None else arguments.end_user(end_user)
     arguments.count_derived_tags(own, end_user)
     for name in ("integrations_config_defaults", "overrides"):
         if members[name] is not None:
             arguments.mapping(name, members[name])
     body = json_body(
         tags=own,
-        end_user=None if end_user is None else arguments.end_user(end_user),
+        end_user=user,
         organization=arguments.organization(end_user),
         **members,
     )

@@ -424,11 +424,12 @@ def _owner(tags: Mapping[str, str] | None, end_user: EndUser | None) -> dict[str
     makes of it elsewhere.
     """
     own = None if tags is None else arguments.tags(tags)
+    user = None if end_user is None else arguments.end_user(end_user)
     arguments.count_derived_tags(own, end_user)
     belongs = arguments.organization(end_user)
     if belongs is not None:
         own = {f"organization_{name}": value for name, value in belongs.items()} | (own or {})
-    return {"tags": own, "end_user": None if end_user is None else arguments.end_user(end_user)}
+    return {"tags": own, "end_user": user}
 
 
 def _filters(
