@@ -55,9 +55,7 @@ BAD: dict[str, Call] = {
     "page size 0": lambda n: listed(n, page_size=0),
     "page size 2001": lambda n: listed(n, page_size=2001),
     "page size of a bool": lambda n: listed(n, page_size=True),
-    "naive moment": lambda n: n.connections.wait_for(
-        search="x", created_after=datetime(2026, 1, 1)
-    ),
+    "naive moment": lambda n: n.connections.wait_for(search="x", created_after=NAIVE),
     "no moment": lambda n: n.connections.wait_for(search="x", created_after="2026"),
     "negative timeout": lambda n: n.connections.wait_for(search="x", timeout=-1),
     "no interval": lambda n: n.connections.wait_for(search="x", interval=0),
