@@ -19,12 +19,15 @@ from nango_client._http.lifecycle import Lifecycle
 from nango_client._http.requester import Requester
 from nango_client._http.retry import Retrier
 from nango_client._http.transport import AiohttpTransport
+from nango_client._resources.actions import Actions
 from nango_client._resources.connect_sessions import ConnectSessions
 from nango_client._resources.connections import Connections
 from nango_client._resources.environment import Environment
 from nango_client._resources.functions import Functions
 from nango_client._resources.integrations import Integrations
 from nango_client._resources.providers import Providers
+from nango_client._resources.records import Records
+from nango_client._resources.syncs import Syncs
 from nango_client._resources.writes import Writes
 from nango_client.exceptions import ClientClosedError, ConfigurationError, NangoError
 from nango_client.models import Connection
@@ -121,6 +124,9 @@ class NangoClient:
         self.providers: Final = Providers(calls)
         self.environment: Final = Environment(calls)
         self.functions: Final = Functions(calls)
+        self.records: Final = Records(calls)
+        self.syncs: Final = Syncs(calls)
+        self.actions: Final = Actions(calls)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"

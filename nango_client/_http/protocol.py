@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final, final
 from urllib.parse import parse_qsl, quote
 
@@ -172,15 +172,23 @@ def connection_headers(connection_id: str, provider_config_key: str) -> Mapping[
     return ids
 
 
-def json_body(**members: Any) -> bytes:
+def json_body(*, null: Container[str] = (), **members: Any) -> bytes:
     """Give the JSON of a body: models by the wire's names, and nothing of what is None.
+
+    Args:
+        null: the members that are sent also where they are None.
+        members: by the wire's names.
 
     Raises:
         InvalidArgumentError: a member is not JSON, or a text in it is not Unicode.
     """
     problem = None
     try:
-        document = {name: _plain(value) for name, value in members.items() if value is not None}
+        document = {
+            name: _plain(value)
+            for name, value in members.items()
+            if value is not None or name in null
+        }
         text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.encode()
     except (TypeError, ValueError, RecursionError):

@@ -30,7 +30,7 @@ from nango_client.models import (
     TwoStepCredentials,
     UnknownCredentials,
 )
-from nango_client.models._base import has_whole, wire_name
+from nango_client.models._base import whole_field, wire_name
 from nango_client.models._frozen import EMPTY, FrozenDict, FrozenList, freeze
 
 # Kinds whose other fields differ by provider and are kept in `extra`.
@@ -125,6 +125,7 @@ def _structure_hook(kind: Any, *, detailed: bool = False) -> Hook:
     converter.register_structure_hook(datetime, parse_timestamp)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, object], _json_object)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, str], _tags)
+    converter.register_structure_hook_factory(_is_mapping_of_others, _make_mapping_hook)
     if detailed:
         converter.register_structure_hook_factory(attrs.has, _make_detailed_model_hook)
     else:
@@ -163,6 +164,16 @@ def _tags(value: Any, _: object) -> Mapping[str, object]:
     return FrozenDict(value) if value else EMPTY
 
 
+def _is_mapping_of_others(kind: Any) -> bool:
+    return get_origin(kind) is Mapping and get_args(kind)[1] not in (object, str)
+
+
+def _make_mapping_hook(kind: Any, converter: Converter) -> Hook:
+    inner = get_args(kind)[1]
+    structure = converter.get_structure_hook(inner)
+    return lambda value, _: FrozenDict({key: structure(item, inner) for key, item in value.items()})
+
+
 def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
@@ -190,8 +201,9 @@ def _make_detailed_model_hook(cls: type[Any], converter: Converter) -> Hook:
 
 def _with_extra(cls: type[Any], hook: Hook) -> Hook:
     """Let a hook also keep what is no field of its own, or all of it, for the models that do."""
-    if has_whole(cls):
-        return lambda value, kind: hook({**value, "raw": value}, kind)
+    field = whole_field(cls)
+    if field is not None:
+        return _with_whole(*field, hook)
     if cls not in _WITH_EXTRA:
         return hook
     known = _names(cls) - {"extra"}
@@ -201,6 +213,17 @@ def _with_extra(cls: type[Any], hook: Hook) -> Hook:
         return hook({**value, "extra": extra}, kind)
 
     return with_extra
+
+
+def _with_whole(field: str, without: str, hook: Hook) -> Hook:
+    """Let a hook also keep the object that it gets, but for one member."""
+
+    def with_whole(value: dict[str, Any], kind: Any) -> Any:
+        rest = value.copy()
+        rest.pop(without, None)
+        return hook(value | {field: rest}, kind)
+
+    return with_whole
 
 
 def _names(cls: type[Any]) -> set[str]:

@@ -1,6 +1,7 @@
 """What Nango answers, as frozen classes."""
 
 from nango_client.models._base import JsonValue
+from nango_client.models.actions import ActionRun
 from nango_client.models.connections import (
     Connection,
     ConnectionIssue,
@@ -31,9 +32,12 @@ from nango_client.models.environment import Variables
 from nango_client.models.functions import Function, FunctionCode
 from nango_client.models.integrations import Integration, IntegrationCredentials
 from nango_client.models.providers import Provider
+from nango_client.models.records import Record, RecordMetadata, RecordPage
 from nango_client.models.sessions import ConnectSession
+from nango_client.models.syncs import SyncResult, SyncStatus, SyncVariant
 
 __all__ = [
+    "ActionRun",
     "ApiKeyCredentials",
     "AppCredentials",
     "AwsSigV4Credentials",
@@ -59,7 +63,13 @@ __all__ = [
     "OAuth2Credentials",
     "Organization",
     "Provider",
+    "Record",
+    "RecordMetadata",
+    "RecordPage",
     "SignatureCredentials",
+    "SyncResult",
+    "SyncStatus",
+    "SyncVariant",
     "TbaCredentials",
     "TwoStepCredentials",
     "UnknownCredentials",

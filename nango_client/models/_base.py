@@ -37,14 +37,21 @@ def hidden(*, default: Any = attrs.NOTHING, wire: str | None = None) -> Any:
     return attrs.field(default=default, metadata={_WIRE: wire})
 
 
-def whole() -> Any:
-    """Declare a hidden field that holds the whole JSON object which the model was made from."""
-    return attrs.field(default=EMPTY, metadata={_WHOLE: True})
+def whole(*, without: str = "") -> Any:
+    """Declare a hidden field that holds the whole JSON object which the model was made from.
+
+    Args:
+        without: the wire's name of a member that is left out.
+    """
+    return attrs.field(default=EMPTY, metadata={_WHOLE: without})
 
 
-def has_whole(cls: Any) -> bool:
-    """Say whether a model has the field `raw` for the whole JSON object."""
-    return any(field.metadata.get(_WHOLE) for field in attrs.fields(cls))
+def whole_field(cls: Any) -> tuple[str, str] | None:
+    """Give the name of the field that is declared `whole`, and of the member that it leaves out."""
+    for field in attrs.fields(cls):
+        if _WHOLE in field.metadata:
+            return field.name, field.metadata[_WHOLE]
+    return None
 
 
 def wire_name(field: "attrs.Attribute[Any]") -> str:
