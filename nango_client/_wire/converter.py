@@ -1,5 +1,7 @@
 """From the wire's JSON to models, and back, with cattrs.
 
+Which fields may be of another shape without an error is said in `nango_client._wire.optional`.
+
 Nothing that holds a body may be a local variable of a frame that raises: tracebacks with captured
 locals end up in logs and error trackers. So `read` returns what it could not read, and its caller
 raises with nothing but that field's path in hand.
@@ -16,6 +18,7 @@ from cattrs.errors import AttributeValidationNote, BaseValidationError, Iterable
 from cattrs.gen import make_dict_structure_fn, override
 
 from nango_client._wire.jsonlib import loads
+from nango_client._wire.optional import is_optional
 from nango_client._wire.structure import Hook, make_model_hook
 from nango_client._wire.timestamps import format_timestamp, parse_timestamp
 from nango_client.models import (
@@ -23,6 +26,7 @@ from nango_client.models import (
     BasicCredentials,
     Connection,
     Credentials,
+    JsonValue,
     JwtCredentials,
     NoCredentials,
     SignatureCredentials,
@@ -126,6 +130,7 @@ def _structure_hook(kind: Any, *, detailed: bool = False) -> Hook:
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, object], _json_object)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, str], _tags)
     converter.register_structure_hook_factory(_is_mapping_of_others, _make_mapping_hook)
+    converter.register_structure_hook_func(lambda kind: kind == JsonValue, _any_json)
     if detailed:
         converter.register_structure_hook_factory(attrs.has, _make_detailed_model_hook)
     else:
@@ -174,6 +179,11 @@ def _make_mapping_hook(kind: Any, converter: Converter) -> Hook:
     return lambda value, _: FrozenDict({key: structure(item, inner) for key, item in value.items()})
 
 
+def _any_json(value: Any, _: object) -> JsonValue:
+    frozen: JsonValue = EMPTY if value is None else freeze(value)
+    return frozen
+
+
 def _is_tuple(kind: Any) -> bool:
     return get_origin(kind) is tuple
 
@@ -191,12 +201,28 @@ def _make_quick_model_hook(cls: type[Any], converter: Converter) -> Hook:
 
 def _make_detailed_model_hook(cls: type[Any], converter: Converter) -> Hook:
     overrides: dict[str, Any] = {
-        field.name: override(rename=wire_name(field)) for field in attrs.fields(cls)
+        field.name: override(
+            rename=wire_name(field),
+            struct_hook=_or_default(field, converter) if is_optional(field) else None,
+        )
+        for field in attrs.fields(cls)
     }
     if cls is Connection:
         # Not a field of the wire; the model derives it.
         overrides["expires_at"] = override(omit=True)
     return _with_extra(cls, make_dict_structure_fn(cls, converter, **overrides))
+
+
+def _or_default(field: "attrs.Attribute[Any]", converter: Converter) -> Hook:
+    structure = converter.get_structure_hook(field.type)
+
+    def hook(value: object, kind: object) -> object:
+        try:
+            return structure(value, kind)
+        except Exception:  # noqa: BLE001  it may be anything
+            return field.default
+
+    return hook
 
 
 def _with_extra(cls: type[Any], hook: Hook) -> Hook:
@@ -336,5 +362,5 @@ def _is_left_out(owner: object, name: str, item: object) -> bool:
     if isinstance(owner, Connection):
         return name == "expires_at" or (name == "account_id" and item is None)
     if name == "raw":
-        return not item and isinstance(owner, _WITHOUT_RAW)
+        return item == EMPTY and isinstance(owner, _WITHOUT_RAW)
     return item is None and isinstance(owner, get_args(Credentials))

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import attrs
 from cattrs import Converter
 
+from nango_client._wire.optional import is_optional
 from nango_client.models._base import wire_name
 
 Hook = Callable[[Any, Any], Any]
@@ -22,8 +23,9 @@ def make_model_hook(cls: type[Any], converter: Converter) -> Hook:
     """Make the function that turns a JSON object into a `cls`.
 
     Text, whole numbers and literals are taken as they are, and nothing else in their place; of
-    timestamps only those in UTC. Other fields have their hooks from `converter`. For an
-    `Organization` it reads::
+    timestamps only those in UTC. Other fields have their hooks from `converter`, and where one of
+    these fails, so does the whole: inside may be a timestamp that is only odd. An optional scalar
+    (`is_optional`) has its default in place of anything else. For an `Organization` it reads::
 
         def structure(wire, _):
             self = new(draft)
@@ -34,7 +36,7 @@ def make_model_hook(cls: type[Any], converter: Converter) -> Hook:
             self.id = value
             value = get('display_name', default_display_name)
             if not (value.__class__ is str or value is None):
-                raise TypeError
+                value = default_display_name
             self.display_name = value
             self.__class__ = cls
             return self
@@ -82,8 +84,8 @@ def _lines(
         scope[f"derive_{name}"] = default.factory
         yield f"self.{name} = derive_{name}(self)"
         return
-    kind, is_optional = _without_none(field.type)
-    otherwise = ["raise TypeError"]
+    kind, may_be_null = _without_none(field.type)
+    otherwise = [f"value = default_{name}" if is_optional(field) else "raise TypeError"]
     as_it_is: list[str] = []
     if kind in (str, int, bool):
         as_it_is.append(f"value.__class__ is {kind.__name__}")
@@ -96,7 +98,7 @@ def _lines(
     else:
         scope[f"hook_{name}"], scope[f"kind_{name}"] = converter.get_structure_hook(kind), kind
         otherwise = [f"value = hook_{name}(value, kind_{name})"]
-    if is_optional:
+    if may_be_null:
         as_it_is.append("value is None")
     if default is attrs.NOTHING:
         yield f"value = wire[{wire_name!r}]"

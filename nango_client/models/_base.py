@@ -20,21 +20,27 @@ Example:
 _SHOWN: Final = "nango_client.shown"
 _WIRE: Final = "nango_client.wire"
 _WHOLE: Final = "nango_client.whole"
+_EXACT: Final = "nango_client.exact"
 
 
-def shown(*, default: Any = attrs.NOTHING, wire: str | None = None) -> Any:
+def shown(
+    *, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool = False
+) -> Any:
     """Declare a field that a ``repr`` may show: an id, a name that identifies nobody, a time.
 
     Args:
         default: its value where the wire has none.
         wire: the wire's name for it, where that is another.
+        exact: a value of another shape is an error, although the field has a default.
     """
-    return attrs.field(default=default, metadata={_SHOWN: True, _WIRE: wire})
+    return attrs.field(default=default, metadata={_SHOWN: True, _WIRE: wire, _EXACT: exact})
 
 
-def hidden(*, default: Any = attrs.NOTHING, wire: str | None = None) -> Any:
-    """Declare a field that never shows; the same as no declaration, but for the wire's name."""
-    return attrs.field(default=default, metadata={_WIRE: wire})
+def hidden(
+    *, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool = False
+) -> Any:
+    """Declare a field that never shows; by itself the same as no declaration."""
+    return attrs.field(default=default, metadata={_WIRE: wire, _EXACT: exact})
 
 
 def whole(*, without: str = "") -> Any:
@@ -57,6 +63,11 @@ def whole_field(cls: Any) -> tuple[str, str] | None:
 def wire_name(field: "attrs.Attribute[Any]") -> str:
     """Give the name that the wire has for a model's field."""
     return field.metadata.get(_WIRE) or field.name
+
+
+def is_exact(field: "attrs.Attribute[Any]") -> bool:
+    """Say whether a field was declared ``exact``."""
+    return bool(field.metadata.get(_EXACT))
 
 
 def _hide_what_is_not_shown(

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from nango_client.models._base import Model, hidden, model, shown
+from nango_client.models._base import JsonValue, Model, hidden, model, shown
 from nango_client.models._frozen import EMPTY
 
 
 @model
 class _Credentials(Model):
-    raw: Mapping[str, object] = EMPTY
-    """The provider's own answer, untouched; empty where the wire has none."""
+    raw: JsonValue = EMPTY
+    """The provider's own answer, untouched: any JSON; an empty mapping where the wire has none."""
 
 
 @model
@@ -65,8 +65,8 @@ class OAuth2ClientCredentials(_Expiring):
     """
 
     token: str
-    client_id: str
-    client_secret: str
+    client_id: str = ""
+    client_secret: str = ""
     client_certificate: str | None = None
     client_private_key: str | None = None
     type: Literal["OAUTH2_CC"] = shown(default="OAUTH2_CC")
@@ -137,7 +137,7 @@ class JwtCredentials(_Expiring):
         'us'
     """
 
-    token: str
+    token: str | None = hidden(default=None, exact=True)
     extra: Mapping[str, object] = EMPTY
     """What else this provider needs, such as ``privateKey``; the fields differ."""
     type: Literal["JWT"] = shown(default="JWT")
@@ -152,7 +152,7 @@ class TwoStepCredentials(_Expiring):
         'abc'
     """
 
-    token: str
+    token: str | None = hidden(default=None, exact=True)
     refresh_token: str | None = None
     """Only with ``include_refresh_token=True``."""
     extra: Mapping[str, object] = EMPTY
@@ -169,9 +169,9 @@ class SignatureCredentials(_Expiring):
         'abc'
     """
 
-    username: str
-    password: str
-    token: str
+    username: str = ""
+    password: str = ""
+    token: str | None = hidden(default=None, exact=True)
     type: Literal["SIGNATURE"] = shown(default="SIGNATURE")
 
 
@@ -185,12 +185,12 @@ class BillCredentials(_Expiring):
         'fake-session-...'
     """
 
-    username: str
-    password: str
-    organization_id: str
-    dev_key: str
-    session_id: str
-    user_id: str
+    username: str = ""
+    password: str = ""
+    organization_id: str | None = None
+    dev_key: str = ""
+    session_id: str | None = hidden(default=None, exact=True)
+    user_id: str | None = None
     type: Literal["BILL"] = shown(default="BILL")
 
 
@@ -219,9 +219,9 @@ class AwsSigV4Credentials(_Expiring):
         'us-east-1'
     """
 
-    role_arn: str
-    region: str
-    service: str
+    role_arn: str = ""
+    region: str = ""
+    service: str = ""
     access_key_id: str
     secret_access_key: str
     session_token: str
@@ -238,8 +238,8 @@ class CustomCredentials(_Credentials):
         True
     """
 
-    app: AppCredentials | None = shown(default=None)
-    user: OAuth2Credentials | None = shown(default=None)
+    app: AppCredentials | None = shown(default=None, exact=True)
+    user: OAuth2Credentials | None = shown(default=None, exact=True)
     type: Literal["CUSTOM"] = shown(default="CUSTOM")
 
     @property
@@ -278,6 +278,8 @@ class UnknownCredentials(_Credentials):
     """
 
     type: str = shown()
+    raw: Mapping[str, object] = EMPTY
+    """Everything that Nango sent."""
     expires_at: datetime | None = shown(default=None)
     """The wire's ``expires_at`` where it is a readable timestamp (aware, UTC), else None."""
 
