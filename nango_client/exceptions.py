@@ -33,18 +33,16 @@
 
 The text of an error says what happened and what to do next.
 It is made of our own words, of the ids that the caller passed and of names from a closed alphabet:
-what a server wrote in free text may hold personal data and stays in attributes.
+what a server wrote in free text may hold personal data. That stays in attributes, in slots of
+their own: tools that print ``vars(error)`` do not meet it, and pickling leaves it behind.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
-# What a server sent in free form: kept on the live object, left behind when it is pickled.
-_UNSAFE_TO_PICKLE = frozenset({"message", "payload", "headers"})
 
 
 class NangoError(Exception):
@@ -63,16 +61,26 @@ class NangoError(Exception):
 
     retryable: bool = False
 
+    # What a server sent in free form.
+    _out_of_sight: ClassVar[tuple[str, ...]] = ()
+
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {name: v for name, v in vars(self).items() if name not in _UNSAFE_TO_PICKLE}
-        return type(self), self.args, state
+        return type(self), self.args, dict(vars(self))
 
     def replica(self) -> Self:
         """Give an equal error without traceback, cause or context, for one more waiter."""
         twin = type(self).__new__(type(self))
         twin.args = self.args
         vars(twin).update(vars(self))
+        for name in self._out_of_sight:
+            setattr(twin, name, getattr(self, name))
         return twin
+
+    def __copy__(self) -> Self:
+        return self.replica()
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self.replica()
 
 
 class ConfigurationError(NangoError, ValueError):
@@ -296,12 +304,15 @@ class APIStatusError(NangoError):
         418 teapot False
     """
 
+    __slots__ = ("headers", "message", "payload")
+    _out_of_sight = __slots__
+
     status: int = 0
     code: str | None = None
-    message: str | None = None
-    payload: object = None
+    message: str | None
+    payload: object
     retry_after: float | None = None
-    headers: Mapping[str, str] = _NO_HEADERS
+    headers: Mapping[str, str]
 
     def __init__(
         self,
@@ -497,7 +508,16 @@ class ActionError(APIStatusError):
         False
     """
 
-    upstream: Mapping[str, object] | None = None
+    __slots__ = ("upstream",)
+    _out_of_sight = (*APIStatusError.__slots__, *__slots__)
+
+    upstream: Mapping[str, object] | None
+
+    def __init__(
+        self, text: str, *, upstream: Mapping[str, object] | None = None, **answer: Any
+    ) -> None:
+        super().__init__(text, **answer)
+        self.upstream = upstream
 
 
 __all__ = [
