@@ -17,6 +17,7 @@ from nango_client._events import Event, Reporter
 from nango_client._http.calls import Calls
 from nango_client._http.lifecycle import Lifecycle
 from nango_client._http.requester import Requester
+from nango_client._http.requirements import check_aiohttp
 from nango_client._http.retry import Retrier
 from nango_client._http.transport import AiohttpTransport
 from nango_client._resources.actions import Actions
@@ -89,6 +90,7 @@ class NangoClient:
         del api_key, base_url
         if isinstance(settings, str):
             raise ConfigurationError(settings)
+        check_aiohttp()
         timeout = _checked(timeout, TimeoutPolicy, "timeout") or TimeoutPolicy()
         retry = _checked(retry, RetryPolicy, "retry") or RetryPolicy()
         if cache is _Default.POLICY:

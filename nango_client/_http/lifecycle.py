@@ -10,6 +10,29 @@ from nango_client.exceptions import ClientClosedError, ConfigurationError, Nango
 _CLOSE_TIMEOUT: Final = 0.5
 
 
+def current_loop() -> asyncio.AbstractEventLoop | None:
+    """Give the running event loop, or None where asyncio is not what runs us."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Give the running event loop.
+
+    Raises:
+        ConfigurationError: there is none, or it is not asyncio's.
+    """
+    loop = current_loop()
+    if loop is None:
+        raise ConfigurationError(
+            "NangoClient works under asyncio, and no event loop of asyncio is running here: call "
+            "it inside asyncio.run(...); trio and other libraries cannot await it"
+        )
+    return loop
+
+
 @final
 class Lifecycle:
     """Open until closed; used under one running event loop at a time."""
@@ -31,7 +54,8 @@ class Lifecycle:
 
         Raises:
             ClientClosedError: after `close`.
-            ConfigurationError: another event loop, of another thread, is running with this client.
+            ConfigurationError: no event loop is running, or another one, of another thread, is
+                with this client.
         """
         if self.closed:
             raise ClientClosedError("this NangoClient is closed: make a new one")
@@ -40,13 +64,13 @@ class Lifecycle:
                 "this NangoClient is in use under another running event loop, or was before a "
                 "fork: make one client per thread"
             )
-        self.loop = asyncio.get_running_loop()
+        self.loop = running_loop()
         for flights in self._flights:
             flights.abandon()
 
     async def close(self, error: NangoError) -> None:
         """Be used no more; who waits for a call under way gets `error`."""
-        is_here = self.loop is asyncio.get_running_loop()
+        is_here = self.loop is current_loop()
         self.closed, self.loop = True, None
         if not is_here:
             return

@@ -7,23 +7,17 @@ in one place and never chained.
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
-from aiohttp import (
-    ClientHandlerType,
-    ClientMiddlewareType,
-    ClientRequest,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-)
+from aiohttp import ClientRequest, ClientResponse, ClientSession, ClientTimeout
 from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
 from nango_client._clock import Clock
 from nango_client._config import Settings, TimeoutPolicy
 from nango_client._http.deadlines import Deadlines
+from nango_client._http.lifecycle import current_loop
 from nango_client._http.protocol import Request, Response
 from nango_client._http.sockets import make_socket
 from nango_client._version import VERSION
@@ -36,6 +30,10 @@ from nango_client.exceptions import (
     ResponseTooLargeError,
     TransportError,
 )
+
+if TYPE_CHECKING:
+    # Older versions lack them; `check_aiohttp` says so, once all can be imported.
+    from aiohttp import ClientHandlerType, ClientMiddlewareType
 
 MAX_BODY: Final = 4 * 1024 * 1024
 
@@ -127,7 +125,7 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         keeper, self._keeper, self._session = self._keeper, None, None
-        if self._deadlines is None or self._loop is not asyncio.get_running_loop():
+        if self._deadlines is None or self._loop is not current_loop():
             return
         self._deadlines.close()
         if keeper is not None:
@@ -228,14 +226,16 @@ class AiohttpTransport:
                 return TransportError(f"the HTTP client failed ({type(error).__name__})")
 
 
-def _authorizer(authorization: str) -> ClientMiddlewareType:
+def _authorizer(authorization: str) -> "ClientMiddlewareType":
     """Make a middleware that sets the key last and sends only once.
 
     It comes after what a borrowed session or netrc set. Our own session has the key among its
     headers, and `_Answer`.
     """
 
-    async def authorize_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    async def authorize_once(
+        request: ClientRequest, handler: "ClientHandlerType"
+    ) -> ClientResponse:
         request.headers["Authorization"] = authorization
         try:
             return await handler(request)
