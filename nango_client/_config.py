@@ -184,7 +184,8 @@ def _read_base_url(text: object, *, allow_insecure_http: bool) -> URL | str:
     if url.scheme == "http" and not allow_insecure_http and not _is_loopback(host):
         return (
             "base_url is http://, which would send the API key in clear text: "
-            "use https://, or pass allow_insecure_http=True"
+            "use https://, or pass allow_insecure_http=True (on the command line "
+            "--allow-insecure-http)"
         )
     return url
 

@@ -101,6 +101,43 @@ def test_get_prints_a_line_for_each_field(
     assert 'errors: [{"type": "auth", "log_id": "log-1"}]' in lines
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variable", "allowed"),
+    [
+        ([], None, False),
+        ([], "", False),
+        ([], "0", False),
+        ([], "false", False),
+        ([], "1", True),
+        ([], "True", True),
+        (["--allow-insecure-http"], None, True),
+        (["--allow-insecure-http"], "0", True),
+    ],
+)
+def test_plain_http_to_another_machine_has_to_be_allowed(
+    server: MockNango,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    variable: str | None,
+    *,
+    allowed: bool,
+) -> None:
+    """By a flag or by the environment; otherwise the message names the flag."""
+    server.add_connection(*IDS)
+    # Not an address of this machine alone, and it leads there.
+    monkeypatch.setenv("NANGO_BASE_URL", server.base_url.replace("127.0.0.1", "0.0.0.0"))
+    if variable is not None:
+        monkeypatch.setenv("NANGO_ALLOW_INSECURE_HTTP", variable)
+
+    code = main(["get", *IDS, *arguments])
+
+    captured = capsys.readouterr()
+    assert code == (0 if allowed else 1)
+    assert ("connection_id: user-42" in captured.out) is allowed
+    assert ("--allow-insecure-http" in captured.err) is not allowed
+
+
 def test_masking_opens_only_known_objects() -> None:
     """A name such as `id` inside free-form data does not make its value public."""
     wire = {

@@ -13,6 +13,7 @@ from typing import Any, Final
 from nango_client._wire.jsonlib import as_array, as_object
 from nango_client.exceptions import NangoError
 
+_INSECURE: Final = "NANGO_ALLOW_INSECURE_HTTP"
 _MASK: Final = "********"
 # What may be printed without --show-secrets: ids, types and times, by the wire's names, ...
 _SHOWN: Final = frozenset(
@@ -59,9 +60,20 @@ def _parser() -> argparse.ArgumentParser:
         prog="nango-client", description="Fetch credentials from Nango."
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    # For every command that talks to a server.
+    server = argparse.ArgumentParser(add_help=False)
+    server.add_argument(
+        "--allow-insecure-http",
+        action="store_true",
+        default=os.environ.get(_INSECURE, "").strip().lower() in {"1", "true", "yes", "on"},
+        help="accept an http:// address that is not this machine's; "
+        f"the API key then travels in clear text (else {_INSECURE}=1)",
+    )
     commands.add_parser("demo", help="show the client at work; needs no account")
     get = commands.add_parser(
-        "get", help="fetch one connection; the API key comes from NANGO_API_KEY"
+        "get",
+        parents=[server],
+        help="fetch one connection; the API key comes from NANGO_API_KEY",
     )
     get.add_argument("connection_id")
     get.add_argument("provider_config_key")
@@ -95,7 +107,7 @@ async def _get(options: argparse.Namespace) -> None:
     from nango_client._client import NangoClient
     from nango_client._wire.converter import encode
 
-    async with NangoClient(cache=None) as nango:
+    async with NangoClient(cache=None, allow_insecure_http=options.allow_insecure_http) as nango:
         connection = await nango.get_connection(options.connection_id, options.provider_config_key)
     wire = encode(connection)
     if not options.show_secrets:
