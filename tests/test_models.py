@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import attrs
 import pytest
+import yaml
 
 import nango_client
 from nango_client import (
@@ -210,6 +211,23 @@ def test_a_deep_copy_is_plain_all_the_way() -> None:
     copied["a"]["b"].append(2)
 
     assert copied["a"]["b"] == [1, {"c": None}, 2]
+
+
+@pytest.mark.parametrize("value", [FROZEN, FROZEN["d"], EMPTY])
+def test_a_deep_copy_can_be_written_by_tools_that_want_plain_classes(value: Any) -> None:
+    """YAML's safe writer takes no subclass; the package teaches it nothing behind one's back."""
+    with pytest.raises(yaml.representer.RepresenterError):
+        yaml.safe_dump(value)
+
+    assert yaml.safe_load(yaml.safe_dump(copy.deepcopy(value))) == value
+
+
+def test_who_is_refused_a_change_is_told_how_to_get_a_plain_copy() -> None:
+    """The text names the function; so does the docstring of a connection."""
+    with pytest.raises(TypeError, match=r"copy\.deepcopy\(\)"):
+        FROZEN["a"] = 1
+
+    assert "copy.deepcopy" in (Connection.__doc__ or "")
 
 
 def test_unknown_kinds_keep_their_type() -> None:

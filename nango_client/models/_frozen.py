@@ -10,7 +10,7 @@ from typing import Any
 
 
 def _refuse(self: object, *_args: Any, **_kwargs: Any) -> Any:  # noqa: ARG001
-    text = "this value is shared and read-only: change a copy.deepcopy() of it"
+    text = "this value is shared and read-only: change a copy.deepcopy() of it, which is plain"
     raise TypeError(text)
 
 

@@ -84,6 +84,10 @@ def _end_of_credentials(connection: "Connection") -> datetime | None:
 class Connection(Model):
     """A connection and its credentials, as Nango answered.
 
+    Mappings and lists inside are read-only, because all callers share them; ``copy.deepcopy`` of
+    one gives a plain ``dict`` or ``list``, to change, or to write with tools such as YAML that take
+    no other class.
+
     Example:
         >>> connection = await nango.get_connection("user-42", "github")
         >>> connection.provider, connection.credentials.type
