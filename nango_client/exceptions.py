@@ -305,7 +305,7 @@ class APIStatusError(NangoError):
     """
 
     __slots__ = ("headers", "message", "payload")
-    _out_of_sight = __slots__
+    _out_of_sight: ClassVar[tuple[str, ...]] = __slots__
 
     status: int = 0
     code: str | None = None

@@ -126,7 +126,8 @@ def test_plain_http_to_another_machine_has_to_be_allowed(
     """By a flag or by the environment; otherwise the message names the flag."""
     server.add_connection(*IDS)
     # Not an address of this machine alone, and it leads there.
-    monkeypatch.setenv("NANGO_BASE_URL", server.base_url.replace("127.0.0.1", "0.0.0.0"))
+    url = server.base_url.replace("127.0.0.1", "0.0.0.0")  # noqa: S104
+    monkeypatch.setenv("NANGO_BASE_URL", url)
     if variable is not None:
         monkeypatch.setenv("NANGO_ALLOW_INSECURE_HTTP", variable)
 

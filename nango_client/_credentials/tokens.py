@@ -12,7 +12,6 @@ a refresh token does come back dead, and its connection looks renewed all the sa
 import math
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 from nango_client._http.errors import NAME

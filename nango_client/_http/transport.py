@@ -19,6 +19,7 @@ from nango_client._config import Settings, TimeoutPolicy
 from nango_client._http.deadlines import Deadlines
 from nango_client._http.lifecycle import current_loop
 from nango_client._http.protocol import Request, Response
+from nango_client._http.sealed import Hidden, SealedHeaders, sealing_requests
 from nango_client._http.sockets import make_socket
 from nango_client._version import VERSION
 from nango_client.exceptions import (
@@ -68,7 +69,7 @@ class AiohttpTransport:
         url = settings.base_url
         self._scheme, self._authority = url.scheme, url.raw_authority
         self._prefix = url.raw_path.rstrip("/")
-        self._authorization = _Hidden(f"Bearer {settings.api_key}")
+        self._authorization = Hidden(f"Bearer {settings.api_key}")
         self._connect_timeout = timeout.connect
         limits = ClientTimeout(
             # The pool's queue is left out: it is no sign that the server is unreachable.
@@ -150,11 +151,9 @@ class AiohttpTransport:
         headers = {**self._options.get("headers", {}), **(request.headers or {})}
         options = {**self._options, "headers": headers}
         if request.session_token is not None:
-            authorization = _Hidden(f"Bearer {request.session_token}")
-            headers["Authorization"] = authorization
-            if "middlewares" in options:
-                *others, _ = options["middlewares"]
-                options["middlewares"] = (*others, _authorizer(authorization))
+            *others, _ = options.get("middlewares", (None,))
+            authorization = Hidden(f"Bearer {request.session_token}")
+            options["middlewares"] = (*others, _authorizer(authorization))
         if request.body is None:
             # aiohttp gives a POST without a body one that the server refuses.
             headers.pop("Content-Type", None)
@@ -226,17 +225,17 @@ class AiohttpTransport:
                 return TransportError(f"the HTTP client failed ({type(error).__name__})")
 
 
-def _authorizer(authorization: str) -> "ClientMiddlewareType":
+def _authorizer(authorization: Hidden) -> "ClientMiddlewareType":
     """Make a middleware that sets the key last and sends only once.
 
-    It comes after what a borrowed session or netrc set. Our own session has the key among its
-    headers, and `_Answer`.
+    It comes after what a borrowed session or netrc set. Our own session has requests that bring the
+    key, and `_Answer`.
     """
 
     async def authorize_once(
         request: ClientRequest, handler: "ClientHandlerType"
     ) -> ClientResponse:
-        request.headers["Authorization"] = authorization
+        request.headers = SealedHeaders.of(request.headers, authorization)
         try:
             return await handler(request)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
@@ -264,20 +263,11 @@ class _Answer(ClientResponse):
             raise _BrokenConnectionError from None
 
 
-class _Hidden(str):
-    """A header's value that no ``repr`` shows: aiohttp has the headers in local variables."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-
 class _BodyTooLargeError(Exception):
     """The body is over `MAX_BODY`."""
 
 
-async def _keep_session(authorization: str) -> AsyncGenerator[ClientSession]:
+async def _keep_session(authorization: Hidden) -> AsyncGenerator[ClientSession]:
     """Yield a session that ends with this generator.
 
     Event loops close their asynchronous generators before they end (`asyncio.run` does), so a
@@ -285,7 +275,8 @@ async def _keep_session(authorization: str) -> AsyncGenerator[ClientSession]:
     """
     async with ClientSession(
         connector=aiohttp.TCPConnector(socket_factory=make_socket),
-        headers={**_headers(), "Authorization": authorization},
+        headers=_headers(),
+        request_class=sealing_requests(authorization),
         response_class=_Answer,
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,

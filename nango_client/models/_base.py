@@ -23,9 +23,7 @@ _WHOLE: Final = "nango_client.whole"
 _EXACT: Final = "nango_client.exact"
 
 
-def shown(
-    *, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool = False
-) -> Any:
+def shown(*, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool = False) -> Any:
     """Declare a field that a ``repr`` may show: an id, a name that identifies nobody, a time.
 
     Args:
@@ -36,9 +34,7 @@ def shown(
     return attrs.field(default=default, metadata={_SHOWN: True, _WIRE: wire, _EXACT: exact})
 
 
-def hidden(
-    *, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool = False
-) -> Any:
+def hidden(*, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool = False) -> Any:
     """Declare a field that never shows; by itself the same as no declaration."""
     return attrs.field(default=default, metadata={_WIRE: wire, _EXACT: exact})
 

@@ -278,7 +278,7 @@ class UnknownCredentials(_Credentials):
     """
 
     type: str = shown()
-    raw: Mapping[str, object] = EMPTY
+    raw: Mapping[str, JsonValue] = EMPTY
     """Everything that Nango sent."""
     expires_at: datetime | None = shown(default=None)
     """The wire's ``expires_at`` where it is a readable timestamp (aware, UTC), else None."""

@@ -135,9 +135,9 @@ NOW = END.timestamp()
         *(
             (token, NOW + after, lives)
             for token in (
-                "opaque", "", "a.b", "a.b.c", "a.é.c", "é", "a.W10.c", "a.!.c", jwt(), jwt(exp=None),
-                jwt(exp="soon"), jwt(exp=[1]), jwt(exp=10**400), "a.eyJleHAiOiAxZTk5OTl9.c",
-                jwt(exp="nan"), f"a.{'W1tb' * 200}.c",
+                "opaque", "", "a.b", "a.b.c", "a.é.c", "é", "a.W10.c", "a.!.c", jwt(),
+                jwt(exp=None), jwt(exp="soon"), jwt(exp=[1]), jwt(exp=10**400),
+                "a.eyJleHAiOiAxZTk5OTl9.c", jwt(exp="nan"), f"a.{'W1tb' * 200}.c",
             )
             for after, lives in ((-1, True), (-899, True), (-900, False))
         ),

@@ -62,7 +62,7 @@ def run_without_asyncio(coroutine: Coroutine[Any, Any, object]) -> object:
 def test_without_asyncio_the_error_names_it(
     call: Callable[[NangoClient], Coroutine[Any, Any, object]],
 ) -> None:
-    """Whatever else drives the coroutine, such as trio: what is needed is said, and closing works."""
+    """Whatever drives the coroutine, such as trio: what is needed is said, and closing works."""
 
     async def main() -> None:
         async with NangoClient("key") as client:

@@ -88,9 +88,11 @@ def exhaustive(credentials: Credentials) -> str:
         case OAuth2ClientCredentials():
             return credentials.client_id
         case JwtCredentials() | TwoStepCredentials():
-            return credentials.token
+            assert_type(credentials.token, str | None)
+            return credentials.token or ""
         case SignatureCredentials():
-            return credentials.token
+            assert_type(credentials.token, str | None)
+            return credentials.token or ""
         case OAuth1Credentials():
             return credentials.oauth_token
         case ApiKeyCredentials():
@@ -98,7 +100,8 @@ def exhaustive(credentials: Credentials) -> str:
         case BasicCredentials():
             return credentials.username
         case BillCredentials():
-            return credentials.session_id
+            assert_type(credentials.session_id, str | None)
+            return credentials.session_id or ""
         case TbaCredentials():
             return credentials.token_id
         case AwsSigV4Credentials():
