@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from nango_client._http.calls import Calls
 from nango_client._http.errors import is_nangos_word
+from nango_client._http.lifecycle import running_loop
 from nango_client._http.retry import asked_wait
 from nango_client.exceptions import (
     NangoError,
@@ -46,7 +47,7 @@ async def poll(
         WaitTimeoutError: nothing has come in time.
         NangoError: an answer after which asking again makes no sense.
     """
-    clock = asyncio.get_running_loop().time
+    clock = running_loop().time
     deadline = clock() + timeout
     wait = interval
     while True:

@@ -57,6 +57,8 @@ def run_without_asyncio(coroutine: Coroutine[Any, Any, object]) -> object:
         lambda client: client.get_token("user-42", "github"),
         lambda client: client.get_connection("user-42", "github", force_refresh=True),
         lambda client: client.connections.get("user-42", "github", include_refresh_token=True),
+        lambda client: client.connections.wait_for(search="user-42"),
+        lambda client: client.integrations.list(),
     ],
 )
 def test_without_asyncio_the_error_names_it(
