@@ -24,6 +24,7 @@ from yarl import URL
 from nango_client._clock import Clock
 from nango_client._config import Settings, TimeoutPolicy
 from nango_client._http.deadlines import Deadlines
+from nango_client._http.lifecycle import cancelled_from_outside
 from nango_client._http.protocol import Request, Response
 from nango_client._http.sockets import make_socket
 from nango_client._version import VERSION
@@ -114,8 +115,8 @@ class AiohttpTransport:
         )
         failure: NangoError
         is_late = False
+        task = deadlines.start(timeout)
         try:
-            task = deadlines.start(timeout)
             try:
                 if request.method == "GET" and request.headers is None:
                     answer = await session.get(url, **options)
@@ -129,9 +130,12 @@ class AiohttpTransport:
                 is_late = deadlines.stop(task)
             return Response(answer.status, answer.headers, body, self._time())
         except asyncio.CancelledError:
-            if not is_late:
+            if is_late:
+                failure = self._translate(TimeoutError(), timeout)
+            elif task.cancelling():
                 raise
-            failure = self._translate(TimeoutError(), timeout)
+            else:
+                failure = cancelled_from_outside()
         except Exception as error:  # noqa: BLE001  nothing of aiohttp may leave this file
             failure = self._translate(error, timeout)
         raise failure
