@@ -16,7 +16,16 @@ import trustme
 import uvloop
 from wire_server import WireServer, answer
 
-from nango_client import ConnectionFailedError, NangoClient, RetryPolicy
+from nango_client import (
+    ConnectionFailedError,
+    NangoClient,
+    RetryPolicy,
+    SystemClock,
+    TimeoutPolicy,
+)
+from nango_client._config import read_settings
+from nango_client._http.protocol import Request, about_connection
+from nango_client._http.transport import AiohttpTransport
 
 IDS = ("user-42", "github")
 # What is seen is what one attempt did.
@@ -105,11 +114,13 @@ class LeavingServer:
                 # The first byte of a TLS handshake.
                 connection, tls = tls.wrap_socket(connection, server_side=True), None
             head = b""
-            while chunk := connection.recv(65536):
-                head += chunk
-                if head.endswith(b"\r\n\r\n"):
+            # The requests here have no body, or an empty object.
+            while not head.endswith((b"\r\n\r\n", b"\r\n\r\n{}")):
+                chunk = connection.recv(65536)
+                if not chunk:
                     break
-            else:
+                head += chunk
+            if not head:
                 break
             if head.startswith(b"CONNECT "):
                 connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -203,6 +214,37 @@ def test_a_borrowed_session_is_told_first_that_the_server_has_hung_up(
         runner.run(main())
 
     assert [b"force_refresh" in head for head in server.requests[10:]] == [True]
+
+
+@pytest.mark.parametrize("session_token", [None, "token"])
+@pytest.mark.parametrize("own", [True, False], ids=["own", "borrowed"])
+def test_whatever_may_not_run_twice_arrives_once(
+    runner: asyncio.Runner, own: bool, session_token: str | None
+) -> None:
+    """Not only a forced fetch: a POST too, whoever authorises it."""
+    about = about_connection(*IDS)
+    plain = Request("GET", "/plain", "/plain", "", about)
+    once = Request(
+        "POST", "/once", "/once", "", about, runs_once=True, body=b"{}", session_token=session_token
+    )
+
+    async def main() -> None:
+        async with aiohttp.ClientSession() as http:
+            settings = read_settings("key", server.url, allow_insecure_http=False)
+            assert not isinstance(settings, str)
+            transport = AiohttpTransport(
+                settings, TimeoutPolicy(), SystemClock(), None if own else http
+            )
+            await transport.send(plain, 5.0)
+            server.hang_up()
+
+            await transport.send(once, 5.0)
+            await transport.close()
+
+    with LeavingServer() as server:
+        runner.run(main())
+
+    assert [head.split()[0] for head in server.requests] == [b"GET", b"POST"]
 
 
 def test_a_forced_request_has_a_connection_of_its_own(runner: asyncio.Runner) -> None:
