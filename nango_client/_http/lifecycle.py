@@ -4,7 +4,12 @@ import asyncio
 from typing import Any, Final, final
 
 from nango_client._http.single_flight import SingleFlight
-from nango_client.exceptions import ClientClosedError, ConfigurationError, NangoError
+from nango_client.exceptions import (
+    ClientClosedError,
+    ConfigurationError,
+    NangoError,
+    TransportError,
+)
 
 # How long `close` waits for cancelled tasks to clean up (seconds).
 _CLOSE_TIMEOUT: Final = 0.5
@@ -81,5 +86,15 @@ class Lifecycle:
 
 
 def replica(error: BaseException) -> BaseException:
-    """Give an equal error for one more waiter."""
+    """Give an equal error for one more waiter; for a cancellation that is not theirs, another."""
+    if isinstance(error, asyncio.CancelledError):
+        return cancelled_from_outside()
     return error.replica() if isinstance(error, NangoError) else error
+
+
+def cancelled_from_outside() -> TransportError:
+    """Give the error of a caller that nobody cancelled, though its request was."""
+    return TransportError(
+        "the request was cancelled from outside, by code that cancels all tasks of the event loop "
+        "or that closed the aiohttp session"
+    )

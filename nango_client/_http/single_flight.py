@@ -64,11 +64,9 @@ class Flight(Generic[K, T]):
     def land(self, task: asyncio.Task[T]) -> None:
         """Wake those who wait for a task that is done, however it ended."""
         self._flights.remove(self)
-        if task.cancelled():
-            for waiter in self.waiters:
-                waiter.cancel()
-            return
-        error = task.exception()
+        # Who still waits has cancelled nothing: the last one who leaves does that, and `close` has
+        # told everybody before. It came from outside, and is no cancellation of theirs.
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             self._succeed(task.result())
         else:
@@ -105,7 +103,8 @@ class SingleFlight(Generic[K, T]):
         """Make an empty one.
 
         Args:
-            replicate: gives an equal exception object, since every waiter gets its own.
+            replicate: gives an equal exception object, since every waiter gets its own; for a
+                `CancelledError`, which somebody has thrown into the task, one that tells of it.
         """
         self.replicate: Final = replicate
         self._by_key: dict[K, Flight[K, T]] = {}

@@ -6,23 +6,35 @@ for every answer, a tenth of the request. An answer of Nango has one or two KiB.
 """
 
 import socket
-from typing import Any, Final, final
+from functools import lru_cache
+from typing import Any, Final
 
 # Less than glibc's M_MMAP_THRESHOLD of 128 KiB (mallopt(3)).
 _PORTION: Final = 64 * 1024
 
-
-@final
-class SmallReadSocket(socket.socket):
-    """A socket whose reads give 64 KiB at most."""
-
-    __slots__ = ()
-
-    def recv(self, size: int, flags: int = 0, /) -> bytes:
-        return super().recv(min(size, _PORTION), flags)
+_read: Final = socket.SocketType.recv
 
 
 def make_socket(address: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
-    """Make a socket for an address that `socket.getaddrinfo` gave; aiohttp calls this."""
+    """Make a socket for an address that `socket.getaddrinfo` gave; aiohttp calls this.
+
+    It is asked of what `socket.socket` is at that moment, so a guard of a test run is met whether
+    it came before this package or after. Only then it is made one whose reads give 64 KiB at most,
+    unless it reads in a way of its own.
+    """
     family, kind, protocol, _, _ = address
-    return SmallReadSocket(family, kind, protocol)
+    made = socket.socket(family, kind, protocol)
+    maker: Any = type(made)
+    if maker.recv is _read:
+        made.__class__ = _small(maker)
+    return made
+
+
+@lru_cache(maxsize=8)
+def _small(base: type[Any]) -> type[Any]:
+    """Derive a class that adds no fields, so that objects of `base` can become objects of it."""
+    return type("SmallReadSocket", (base,), {"__slots__": (), "recv": _read_portion})
+
+
+def _read_portion(self: socket.socket, size: int, flags: int = 0, /) -> bytes:
+    return _read(self, min(size, _PORTION), flags)

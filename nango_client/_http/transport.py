@@ -17,7 +17,7 @@ from yarl import URL
 from nango_client._clock import Clock
 from nango_client._config import Settings, TimeoutPolicy
 from nango_client._http.deadlines import Deadlines
-from nango_client._http.lifecycle import current_loop
+from nango_client._http.lifecycle import cancelled_from_outside, current_loop
 from nango_client._http.protocol import Request, Response
 from nango_client._http.sealed import Hidden, SealedHeaders, sealing_requests
 from nango_client._http.sockets import make_socket
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientMiddlewareType
 
 MAX_BODY: Final = 4 * 1024 * 1024
+
+# Turns of the event loop in which all that the kernel knows of a connection reaches aiohttp: with
+# asyncio three for the end of a TLS connection, twice that inside another one to a proxy.
+_TURNS_TO_CATCH_UP: Final = 8
 
 
 class Transport(Protocol):
@@ -80,8 +84,11 @@ class AiohttpTransport:
         self._options: dict[str, Any] = {"allow_redirects": False, "timeout": limits}
         self._time = clock.time
         self._borrowed = session
-        self._keeper: AsyncGenerator[ClientSession] | None = None
+        self._keeper: AsyncGenerator[tuple[ClientSession, ClientSession]] | None = None
         self._session: ClientSession | None = None
+        # For requests that may not run twice, and what they are sent with.
+        self._fresh_session: ClientSession | None = None
+        self._fresh_options: dict[str, Any] = self._options
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadlines: Deadlines | None = None
 
@@ -94,6 +101,9 @@ class AiohttpTransport:
             or self._loop is not asyncio.get_running_loop()
         ):
             session, deadlines = await self._open()
+        options = self._options
+        if request.runs_once:
+            session, options = self._fresh_session or session, self._fresh_options
         url = URL.build(
             scheme=self._scheme,
             authority=self._authority,
@@ -103,29 +113,34 @@ class AiohttpTransport:
         )
         failure: NangoError
         is_late = False
+        task = deadlines.start(timeout)
         try:
-            task = deadlines.start(timeout)
             try:
                 if request.method == "GET" and request.headers is None:
-                    answer = await session.get(url, **self._options)
+                    answer = await session.get(url, **options)
                 else:
+                    options = self._options_for(request, options)
                     answer = await session.request(
-                        request.method, url, data=request.body, **self._options_for(request)
+                        request.method, url, data=request.body, **options
                     )
                 body = await _read(answer)
             finally:
                 is_late = deadlines.stop(task)
             return Response(answer.status, answer.headers, body, self._time())
         except asyncio.CancelledError:
-            if not is_late:
+            if is_late:
+                failure = self._translate(TimeoutError(), timeout)
+            elif task.cancelling():
                 raise
-            failure = self._translate(TimeoutError(), timeout)
+            else:
+                failure = cancelled_from_outside()
         except Exception as error:  # noqa: BLE001  nothing of aiohttp may leave this file
             failure = self._translate(error, timeout)
         raise failure
 
     async def close(self) -> None:
-        keeper, self._keeper, self._session = self._keeper, None, None
+        keeper, self._keeper = self._keeper, None
+        self._session = self._fresh_session = None
         if self._deadlines is None or self._loop is not current_loop():
             return
         self._deadlines.close()
@@ -135,21 +150,25 @@ class AiohttpTransport:
     async def _open(self) -> tuple[ClientSession, Deadlines]:
         """Get ready for the running event loop."""
         if self._borrowed is None:
-            self._keeper = _keep_session(self._authorization)
-            self._session = await anext(self._keeper)
+            self._keeper = _keep_sessions(self._authorization)
+            session, self._fresh_session = await anext(self._keeper)
         elif self._borrowed.closed:
             raise ClientClosedError("the aiohttp session that this client borrowed is closed")
         else:
-            self._session = self._borrowed
+            session = self._borrowed
             self._options |= self._overrides(self._borrowed)
+            *others, authorize = self._options["middlewares"]
+            self._fresh_options = self._options | {"middlewares": (*others, _catch_up, authorize)}
+        self._session = session
         self._loop = asyncio.get_running_loop()
         self._deadlines = Deadlines(self._loop)
-        return self._session, self._deadlines
+        return session, self._deadlines
 
-    def _options_for(self, request: Request) -> dict[str, Any]:
+    @staticmethod
+    def _options_for(request: Request, options: dict[str, Any]) -> dict[str, Any]:
         """Give the options of a request that is more than a plain GET."""
-        headers = {**self._options.get("headers", {}), **(request.headers or {})}
-        options = {**self._options, "headers": headers}
+        headers = {**options.get("headers", {}), **(request.headers or {})}
+        options = {**options, "headers": headers}
         if request.session_token is not None:
             *others, _ = options.get("middlewares", (None,))
             authorization = Hidden(f"Bearer {request.session_token}")
@@ -267,21 +286,45 @@ class _BodyTooLargeError(Exception):
     """The body is over `MAX_BODY`."""
 
 
-async def _keep_session(authorization: Hidden) -> AsyncGenerator[ClientSession]:
-    """Yield a session that ends with this generator.
+async def _keep_sessions(
+    authorization: Hidden,
+) -> AsyncGenerator[tuple[ClientSession, ClientSession]]:
+    """Yield two sessions that end with this generator, one with a pool and one without.
 
     Event loops close their asynchronous generators before they end (`asyncio.run` does), so a
     client that was not closed leaves no connection behind and no warning.
+
+    A pooled connection may be dead, and nobody can know: its end may still be on the way, or was
+    lost while the machine slept. So a request that may not run twice gets a connection of its own.
     """
-    async with ClientSession(
-        connector=aiohttp.TCPConnector(socket_factory=make_socket),
-        headers=_headers(),
-        request_class=sealing_requests(authorization),
-        response_class=_Answer,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-    ) as session:
-        yield session
+    requests = sealing_requests(authorization)
+
+    def session(connector: aiohttp.TCPConnector) -> ClientSession:
+        return ClientSession(
+            connector=connector,
+            headers=_headers(),
+            request_class=requests,
+            response_class=_Answer,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+
+    async with (
+        session(aiohttp.TCPConnector(socket_factory=make_socket)) as pooled,
+        session(aiohttp.TCPConnector(socket_factory=make_socket, force_close=True)) as fresh,
+    ):
+        yield pooled, fresh
+
+
+async def _catch_up(request: ClientRequest, handler: "ClientHandlerType") -> ClientResponse:
+    """Let the event loop find out which pooled connections the server has closed meanwhile.
+
+    A borrowed session has no public way to a connection of its own. After this, aiohttp takes one
+    whose end has not reached this machine yet, and begins to write with no further wait.
+    """
+    for _turn in range(_TURNS_TO_CATCH_UP):
+        await asyncio.sleep(0)
+    return await handler(request)
 
 
 def _headers() -> dict[str, str]:

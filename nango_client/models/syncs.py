@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from nango_client.models._base import Model, model, shown
+from nango_client.models._base import Model, hidden, model, shown
 from nango_client.models._frozen import EMPTY
 
 
@@ -41,9 +41,9 @@ class SyncStatus(Model):
     finished_at: datetime | None = shown(default=None, wire="finishedAt")
     """None where it never ran."""
     next_scheduled_sync_at: datetime | None = shown(default=None, wire="nextScheduledSyncAt")
-    latest_result: Mapping[str, SyncResult] = shown(default=EMPTY, wire="latestResult")
+    latest_result: Mapping[str, SyncResult] = hidden(default=EMPTY, wire="latestResult")
     """By model."""
-    record_count: Mapping[str, int] = shown(default=EMPTY, wire="recordCount")
+    record_count: Mapping[str, int] = hidden(default=EMPTY, wire="recordCount")
     """By model, all variants together."""
     checkpoint: Mapping[str, object] | None = None
     latest_execution_status: str | None = shown(default=None, wire="latestExecutionStatus")

@@ -32,6 +32,8 @@ class Server:
 
 
 def replicate(error: BaseException) -> BaseException:
+    if isinstance(error, asyncio.CancelledError):
+        return LookupError("cancelled")
     return type(error)(*error.args)
 
 
@@ -260,18 +262,22 @@ async def test_closing_without_flights_is_quiet(flights: SingleFlight[str, str])
     assert flights.end(LookupError()) == []
 
 
-async def test_a_request_cancelled_from_outside_cancels_those_who_wait(
+async def test_a_request_cancelled_from_outside_is_a_failure_for_those_who_wait(
     flights: SingleFlight[str, str], server: Server
 ) -> None:
-    """Whoever cancels all tasks of a loop, as its end does, reaches the callers too."""
-    (caller,) = start_callers(flights, 1, server)
-    await asyncio.sleep(0)
+    """Nobody cancelled them, so each gets an error of its own; who is cancelled too stays so."""
+    *waiting, cancelled = start_callers(flights, 3, server)
+    await begun(server, 1)
     (flight,) = (t for t in asyncio.all_tasks() if t.get_name() == "nango_client request")
 
     flight.cancel()
+    cancelled.cancel()
+    results = await asyncio.gather(*waiting, cancelled, return_exceptions=True)
 
-    with pytest.raises(asyncio.CancelledError):
-        await caller
+    assert [repr(result) for result in results[:2]] == ["LookupError('cancelled')"] * 2
+    assert results[0] is not results[1]
+    assert isinstance(results[2], asyncio.CancelledError)
+    assert server.aborted == 1
 
 
 @pytest.mark.parametrize("fails", [False, True])
