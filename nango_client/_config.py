@@ -135,11 +135,11 @@ def read_settings(
     show this frame's key.
     """
     if api_key is None:
-        api_key = _first_set(API_KEY_VARIABLES)
+        api_key = first_set(API_KEY_VARIABLES)
         if api_key is None:
             return f"no API key: pass api_key=... or set {API_KEY_VARIABLES[0]}"
     if base_url is None:
-        base_url = _first_set(BASE_URL_VARIABLES) or DEFAULT_BASE_URL
+        base_url = first_set(BASE_URL_VARIABLES) or DEFAULT_BASE_URL
     if not isinstance(api_key, str):
         return "api_key must be a str"
     # Secrets mounted as files end in a newline.
@@ -152,7 +152,7 @@ def read_settings(
     return url if isinstance(url, str) else Settings(url, api_key)
 
 
-def _first_set(variables: tuple[str, ...]) -> str | None:
+def first_set(variables: tuple[str, ...]) -> str | None:
     """Give the first variable that is set to anything; an empty one counts as not set."""
     return next((value for name in variables if (value := os.environ.get(name))), None)
 

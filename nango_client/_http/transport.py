@@ -174,8 +174,7 @@ class AiohttpTransport:
             authorization = Hidden(f"Bearer {request.session_token}")
             options["middlewares"] = (*others, _authorizer(authorization))
         if request.body is None:
-            # aiohttp gives a POST without a body one that the server refuses.
-            headers.pop("Content-Type", None)
+            # aiohttp gives a POST without a body a type that the server refuses.
             options["skip_auto_headers"] = ("Content-Type",)
         else:
             headers["Content-Type"] = "application/json"

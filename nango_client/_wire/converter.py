@@ -9,7 +9,7 @@ raises with nothing but that field's path in hand.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, TypeVar, cast, final, get_args, get_origin
 
 import attrs
@@ -34,7 +34,7 @@ from nango_client.models import (
     TwoStepCredentials,
     UnknownCredentials,
 )
-from nango_client.models._base import whole_field, wire_name
+from nango_client.models._base import LazyModel, whole_field, wire_name
 from nango_client.models._frozen import EMPTY, FrozenDict, FrozenList, freeze
 
 # Kinds whose other fields differ by provider and are kept in `extra`.
@@ -196,7 +196,9 @@ def _make_tuple_hook(kind: Any, converter: Converter) -> Hook:
 
 
 def _make_quick_model_hook(cls: type[Any], converter: Converter) -> Hook:
-    return _with_extra(cls, make_model_hook(cls, converter))
+    hook = make_model_hook(cls, converter, partial(_structure_hook, detailed=True))
+    # A lazy one keeps the whole object anyway, until it is asked for.
+    return hook if issubclass(cls, LazyModel) else _with_extra(cls, hook)
 
 
 def _make_detailed_model_hook(cls: type[Any], converter: Converter) -> Hook:

@@ -5,7 +5,7 @@ each. Most fields are plain text, for which that costs more than the field itsel
 ``benchmarks/decode.py`` measures it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -14,12 +14,13 @@ import attrs
 from cattrs import Converter
 
 from nango_client._wire.optional import is_optional
-from nango_client.models._base import wire_name
+from nango_client.exceptions import DecodeError
+from nango_client.models._base import LazyModel, is_later, whole_field, wire_name
 
 Hook = Callable[[Any, Any], Any]
 
 
-def make_model_hook(cls: type[Any], converter: Converter) -> Hook:
+def make_model_hook(cls: type[Any], converter: Converter, in_detail: Callable[[Any], Hook]) -> Hook:
     """Make the function that turns a JSON object into a `cls`.
 
     Text, whole numbers and literals are taken as they are, and nothing else in their place; of
@@ -46,12 +47,18 @@ def make_model_hook(cls: type[Any], converter: Converter) -> Hook:
             enters the source text. A field whose default is made from the instance is taken for
             one that the wire does not have.
         converter: gives the hooks of what is no scalar.
+        in_detail: gives the hook that takes whatever is right, for what is read later.
     """
     scope: dict[str, Any] = {"cls": cls, "new": object.__new__, "draft": _unfrozen(cls)}
-    lines = [
-        line
-        for field in attrs.fields(cls)
-        for line in _lines(field, wire_name(field), converter, scope)
+    fields: list[attrs.Attribute[Any]] = list(attrs.fields(cls))
+    lines: list[str] = []
+    if issubclass(cls, LazyModel):
+        rest = [field for field in fields if is_optional(field) or is_later(field)]
+        cls._read_rest = staticmethod(_make_reader(cls, rest, converter, in_detail))
+        fields = [field for field in fields if not is_optional(field)]
+        lines = ["self._unread = wire"]
+    lines += [
+        line for field in fields for line in _lines(field, wire_name(field), converter, scope)
     ]
     source = "\n    ".join(
         [
@@ -66,6 +73,45 @@ def make_model_hook(cls: type[Any], converter: Converter) -> Hook:
     exec(source, scope)  # noqa: S102  see `cls` above
     hook: Hook = scope["structure"]
     return hook
+
+
+def _make_reader(
+    cls: type[Any],
+    fields: "list[attrs.Attribute[Any]]",
+    converter: Converter,
+    in_detail: Callable[[Any], Hook],
+) -> Callable[[Any], Mapping[str, Any]]:
+    """Make the function that gives the values of these fields out of a wire's object."""
+    hooks = [(each, wire_name(each), converter.get_structure_hook(each.type)) for each in fields]
+    whole = whole_field(cls)
+
+    def read_rest(wire: Any) -> Mapping[str, Any]:
+        values: dict[str, Any] = {}
+        for field, name, hook in hooks:
+            value = wire
+            if whole is None or field.name != whole[0]:
+                value = wire.get(name, field.default)
+            elif whole[1]:
+                value = {key: item for key, item in wire.items() if key != whole[1]}
+            try:
+                values[field.name] = hook(value, field.type)
+            except Exception:  # noqa: BLE001  it may be anything
+                values[field.name] = read_in_detail(field, value)
+        return values
+
+    def read_in_detail(field: "attrs.Attribute[Any]", value: Any) -> Any:
+        try:
+            return in_detail(field.type)(value, field.type)
+        except Exception:  # noqa: BLE001
+            if not is_later(field):
+                return field.default
+        del value
+        raise DecodeError(
+            f"the answer's field {wire_name(field)!r} is not what the API promises",
+            path=wire_name(field),
+        )
+
+    return read_rest
 
 
 def _unfrozen(cls: type[Any]) -> type[Any]:
@@ -83,6 +129,9 @@ def _lines(
     if getattr(default, "takes_self", False):
         scope[f"derive_{name}"] = default.factory
         yield f"self.{name} = derive_{name}(self)"
+        return
+    if is_later(field):
+        yield f"if wire[{wire_name!r}].__class__ is not dict: raise TypeError"
         return
     kind, may_be_null = _without_none(field.type)
     otherwise = [f"value = default_{name}" if is_optional(field) else "raise TypeError"]

@@ -1,7 +1,18 @@
 """What all models share: frozen, slotted, keyword-only attrs classes that never show a secret."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NoReturn, Self, SupportsIndex, TypeVar, dataclass_transform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    NoReturn,
+    Self,
+    SupportsIndex,
+    TypeVar,
+    dataclass_transform,
+)
 
 import attrs
 
@@ -20,6 +31,7 @@ Example:
 _SHOWN: Final = "nango_client.shown"
 _WIRE: Final = "nango_client.wire"
 _WHOLE: Final = "nango_client.whole"
+_LATER: Final = "nango_client.later"
 _EXACT: Final = "nango_client.exact"
 
 
@@ -37,6 +49,19 @@ def shown(*, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool 
 def hidden(*, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool = False) -> Any:
     """Declare a field that never shows; by itself the same as no declaration."""
     return attrs.field(default=default, metadata={_WIRE: wire, _EXACT: exact})
+
+
+def later(*, wire: str) -> Any:
+    """Declare a field of a `LazyModel` that shows: an object that is read when it is asked for.
+
+    That there is one is seen at once.
+    """
+    return attrs.field(metadata={_SHOWN: True, _WIRE: wire, _LATER: True})
+
+
+def is_later(field: "attrs.Attribute[Any]") -> bool:
+    """Say whether a field was declared `later`."""
+    return _LATER in field.metadata
 
 
 def whole(*, without: str = "") -> Any:
@@ -77,7 +102,9 @@ def _hide_what_is_not_shown(
 
 
 @dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(attrs.field, shown, hidden, whole)
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(attrs.field, shown, hidden, later, whole),
 )
 def model(cls: _C) -> _C:
     """Make `cls`, a subclass of `Model`, a frozen attrs class; a field is hidden unless `shown`.
@@ -134,6 +161,35 @@ class Model:
 
     def _values(self) -> list[Any]:
         return [getattr(self, field.name) for field in _fields(type(self))]
+
+
+class LazyModel(Model):
+    """A model that reads its optional fields, and those declared `later`, when first asked for one.
+
+    Long lists are mostly skimmed. What is demanded of the wire is read, and checked, at once.
+    """
+
+    __slots__ = ("_unread",)
+
+    _unread: Any
+    """The wire's object; gone once it was read."""
+
+    # Set where the wire is known; gives the values of the optional fields, by their names.
+    _read_rest: ClassVar[Callable[[Any], Mapping[str, Any]]]
+
+    if not TYPE_CHECKING:
+        # Type checkers would take any name for a field.
+        def __getattr__(self, name: str) -> Any:
+            try:
+                unread = object.__getattribute__(self, "_unread")
+            except AttributeError:
+                # There is no such field, or another thread has just read it.
+                return object.__getattribute__(self, name)
+            for field, value in self._read_rest(unread).items():
+                object.__setattr__(self, field, value)
+            with suppress(AttributeError):
+                object.__delattr__(self, "_unread")
+            return object.__getattribute__(self, name)
 
 
 def _fields(cls: Any) -> "tuple[attrs.Attribute[Any], ...]":

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from attrs import Factory
 
-from nango_client.models._base import Model, model, shown
+from nango_client.models._base import LazyModel, Model, model, shown
 from nango_client.models._frozen import EMPTY
 from nango_client.models.credentials import Credentials
 
@@ -53,7 +53,7 @@ class ConnectionIssue(Model):
 
 
 @model
-class ConnectionSummary(Model):
+class ConnectionSummary(LazyModel):
     """A connection as lists have it: without its credentials.
 
     Example:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from nango_client.models._base import Model, model, shown, whole
+from nango_client.models._base import LazyModel, Model, later, model, shown, whole
 
 
 @model
@@ -28,7 +28,7 @@ class RecordMetadata(Model):
 
 
 @model
-class Record(Model):
+class Record(LazyModel):
     """A record of a model, as a sync stored it.
 
     Example:
@@ -41,7 +41,7 @@ class Record(Model):
     id: str = shown()
     data: Mapping[str, object] = whole(without="_nango_metadata")
     """Its fields, ``id`` included; only ``id`` where it was pruned."""
-    metadata: RecordMetadata = shown(wire="_nango_metadata")
+    metadata: RecordMetadata = later(wire="_nango_metadata")
 
     @property
     def cursor(self) -> str:
