@@ -8,7 +8,7 @@ such as ``access_token``; credentials that only sign with several values togethe
 
 **exact**: it may be missing or null, and then has its default; anything else of another shape is
 an error. These are the other dates, ``type``, and what is declared ``exact``: a token that is
-there, but not text, must not pass for one that is missing.
+there, but not text, must not pass for one that is missing, nor a cursor for the end of a list.
 
 **optional**: all others. Of another shape, they have their default. That holds from the outermost
 field in: a connection whose end user has no readable id has no end user, and an end user whose

@@ -64,5 +64,5 @@ class RecordPage(Model):
     """
 
     records: tuple[Record, ...] = shown()
-    next_cursor: str | None = shown(default=None)
+    next_cursor: str | None = shown(default=None, exact=True)
     """Where the next page begins; None on the last one, however short this one is."""

@@ -24,6 +24,7 @@ from nango_client import (
     NoCredentials,
     OAuth2Credentials,
     Organization,
+    RecordPage,
     TwoStepCredentials,
     UnknownCredentials,
 )
@@ -517,6 +518,14 @@ def test_what_is_optional_has_its_default_in_place_of_another_shape(
 
     assert {name: getattr(found, name) for name in expected} == expected
     assert found.credentials == decode().credentials
+
+
+def test_a_cursor_of_another_shape_does_not_end_a_list() -> None:
+    """To take it for the last page would lose records without a word."""
+    with pytest.raises(DecodeError) as caught:
+        decoding.decode(response({"records": [], "next_cursor": 5}), RecordPage)
+
+    assert caught.value.path == "next_cursor"
 
 
 def test_a_date_inside_something_optional_is_read_like_any_other() -> None:
