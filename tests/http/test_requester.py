@@ -19,6 +19,7 @@ from nango_client import (
 from nango_client._credentials.keys import connection_request
 from nango_client._events import Reporter
 from nango_client._http.protocol import Request, Response
+from nango_client._http.rate_limit import RateLimitGate
 from nango_client._http.requester import Requester
 from nango_client._http.retry import Retrier
 
@@ -64,7 +65,9 @@ class Call:
             retry, reporter, time=lambda: 0.0, sleep=self._sleep, uniform=lambda _, high: high
         )
         self.budget = retrier.budget
-        self._requester = Requester(self.transport, self._timeout, retrier, reporter)
+        self._requester = Requester(
+            self.transport, self._timeout, retrier, reporter, RateLimitGate(retry, lambda: 0.0)
+        )
 
     async def _sleep(self, seconds: float) -> None:
         self._now += seconds
@@ -181,8 +184,13 @@ def test_what_is_no_failure_of_nango_passes_untouched(make: Callable[[], BaseExc
 
     transport, events = StoppingTransport(), list[Event]()
     reporter = Reporter(events.append)
+    retry = RetryPolicy()
     requester = Requester(
-        transport, TimeoutPolicy(), Retrier(RetryPolicy(), reporter, time=lambda: 0.0), reporter
+        transport,
+        TimeoutPolicy(),
+        Retrier(retry, reporter, time=lambda: 0.0),
+        reporter,
+        RateLimitGate(retry, lambda: 0.0),
     )
 
     with pytest.raises(type(stop)) as caught:
