@@ -63,6 +63,8 @@ class RateLimitGate:
         self._end = -math.inf
         self._limit = math.inf
         self._left = math.inf
+        # Whether the server itself has said that this window is used up.
+        self._is_told = False
         # How many were let out and are on their way back, unsent.
         self._returning = 0
         # Since when the window has been seen to be over, by the event loop's clock.
@@ -130,9 +132,9 @@ class RateLimitGate:
             return
         self._enter_loop()
         end = now + left
-        if self.is_shut and self._left <= 0 and end <= self._end + FLOORED_AWAY:
+        if self._is_told and end <= self._end + FLOORED_AWAY:
             return  # Known already, but for what is lost by cutting off to whole seconds.
-        self.is_shut = True
+        self.is_shut = self._is_told = True
         self._left, self._end, self._over_since = 0, end, None
         limit = rate_limit(error.headers)
         # A limit of 0 would never let anybody try again.
@@ -185,7 +187,8 @@ class RateLimitGate:
         return loop
 
     def _turn(self, now: float, loop_now: float) -> None:
-        self._began, self._over_since, self._returning = loop_now, None, 0
+        self._began, self._over_since = loop_now, None
+        self._is_told, self._returning = False, 0
         if self._left > 0:
             self.is_shut, self._left = False, math.inf
             return
