@@ -89,7 +89,7 @@ class RateLimitGate:
             self._left -= 1
             return loop.time()
         # Of those who come back the last one comes first.
-        self._returning -= first
+        self._returning = max(self._returning - first, 0)
         ahead = self._returning if first else self._in_line()
         if not may_wait or not self._fits(deadline, ahead):
             raise self._refusal()
