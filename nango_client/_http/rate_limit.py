@@ -8,12 +8,14 @@ then the gate waits for the next one; it opens for good after a window that was 
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol, final
 
+from multidict import CIMultiDict, CIMultiDictProxy
+
 from nango_client._config import RetryPolicy
-from nango_client._http.headers import rate_limit
+from nango_client._http.headers import rate_limit, rate_limit_reset, server_time
 from nango_client._http.retry import FLOORED_AWAY, WINDOW, window_left
 from nango_client.exceptions import NangoError, RateLimitError
 
@@ -38,6 +40,9 @@ class RateLimitGate:
 
         if gate.is_shut:
             began = await gate.enter(deadline)
+        ...
+        if gate.is_shut:
+            gate.learn(answer.headers, began)
         ...
         gate.note(error, began)  # after a failure
 
@@ -141,8 +146,26 @@ class RateLimitGate:
         self._limit = math.inf if limit is None else max(limit, 1)
         # Without the traceback, whose frames hold the answer's body.
         self._error = error.replica()
+        # What is left of the wait counts from the refusal, not from the answer that it repeats.
+        headers = [(name, value) for name, value in error.headers.items() if name.lower() != "date"]
+        self._error.headers = CIMultiDictProxy(CIMultiDict(headers))
         self._returning = sum(pool.hold_back() for pool in self.pools)
         self._refuse_those_who_cannot_wait()
+
+    def learn(self, headers: Mapping[str, str], began: float) -> None:
+        """Learn from an answer when the window ends, which others or a slow network may have begun.
+
+        Args:
+            headers: of the answer to a request under this API key.
+            began: when that was sent, by the event loop's clock.
+        """
+        reset = rate_limit_reset(headers)
+        if reset is None or self._is_told or began < self._began:
+            return
+        now = self._time()
+        left = reset - server_time(headers, now)
+        if 0 < left <= WINDOW:
+            self._end = now + left
 
     def close(self, error: NangoError) -> None:
         """End the waits; each who waits gets `error`, as an object of its own."""

@@ -86,6 +86,8 @@ class Requester:
         status = None
         try:
             response = await self._transport.send(request, limit)
+            if gate.is_shut:
+                gate.learn(response.headers, began)
             status = response.status
             if not 200 <= status < 300:  # noqa: PLR2004
                 raise error_for(request, response)
