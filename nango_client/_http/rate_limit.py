@@ -39,12 +39,13 @@ class RateLimitGate:
     Each request does this::
 
         if gate.is_shut:
-            began = await gate.enter(deadline)
+            await gate.enter(deadline)
+        sent = gate.time()
         ...
         if gate.is_shut:
-            gate.learn(answer.headers, began)
+            gate.learn(answer.headers, sent)
         ...
-        gate.note(error, began)  # after a failure
+        gate.note(error, sent)  # after a failure
 
     Args:
         policy: says whether requests may wait, and for how long.
@@ -57,13 +58,13 @@ class RateLimitGate:
         self.pools: Final[list[Pool]] = []
         self._waits = policy.max_attempts > 1
         self._longest = policy.max_retry_after
-        self._time = time
+        self.time: Final = time
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         # Who waits, in order, and until when; is told None to go, else why not.
         self._queue: OrderedDict[asyncio.Future[NangoError | None], float] = OrderedDict()
-        # Of the window: when it began by the event loop's clock, when it ends by the client's, how
-        # many requests it takes, and how many of them are left.
+        # Of the window: when it began and ends by the client's clock, how many requests it takes,
+        # and how many of them are left.
         self._began = -math.inf
         self._end = -math.inf
         self._limit = math.inf
@@ -77,8 +78,8 @@ class RateLimitGate:
         # What those are told who cannot wait.
         self._error = RateLimitError("no request was refused yet", status=429)
 
-    async def enter(self, deadline: float, *, may_wait: bool = True, first: bool = False) -> float:
-        """Give the time of the event loop at which the request may go out, which is now.
+    async def enter(self, deadline: float, *, may_wait: bool = True, first: bool = False) -> None:
+        """Wait until the request may go out.
 
         Args:
             deadline: of the call, by the event loop's clock.
@@ -92,7 +93,7 @@ class RateLimitGate:
         loop = self._look(may_wait=may_wait)
         if self._left > 0:
             self._left -= 1
-            return loop.time()
+            return
         # Of those who come back the last one comes first.
         self._returning = max(self._returning - first, 0)
         ahead = self._returning if first else self._in_line()
@@ -114,7 +115,6 @@ class RateLimitGate:
             self._queue.pop(waiter, None)
         if failure is not None:
             raise failure
-        return loop.time()
 
     def refuses(self, deadline: float, *, may_wait: bool = True) -> bool:
         """Say whether `enter` would raise now."""
@@ -123,20 +123,20 @@ class RateLimitGate:
         self._look(may_wait=may_wait)
         return self._left <= 0 and not (may_wait and self._fits(deadline, self._in_line()))
 
-    def note(self, error: NangoError, began: float) -> None:
+    def note(self, error: NangoError, sent: float) -> None:
         """Learn from a failure whether the window is used up.
 
         Args:
             error: with which a request under this API key has failed.
-            began: when that was sent, by the event loop's clock.
+            sent: when that was sent, by the client's clock.
         """
-        now = self._time()
+        now = self.time()
         left = window_left(error, now)
         # One that was sent before this window began tells nothing of it.
-        if not isinstance(error, RateLimitError) or left is None or began < self._began:
+        if not isinstance(error, RateLimitError) or left is None or sent < self._began <= now:
             return
         self._enter_loop()
-        end = now + left
+        end = _answered(error.headers, sent, now) + left
         if self._is_told and end <= self._end + FLOORED_AWAY:
             return  # Known already, but for what is lost by cutting off to whole seconds.
         self.is_shut = self._is_told = True
@@ -152,20 +152,20 @@ class RateLimitGate:
         self._returning = sum(pool.hold_back() for pool in self.pools)
         self._refuse_those_who_cannot_wait()
 
-    def learn(self, headers: Mapping[str, str], began: float) -> None:
+    def learn(self, headers: Mapping[str, str], sent: float) -> None:
         """Learn from an answer when the window ends, which others or a slow network may have begun.
 
         Args:
             headers: of the answer to a request under this API key.
-            began: when that was sent, by the event loop's clock.
+            sent: when that was sent, by the client's clock.
         """
         reset = rate_limit_reset(headers)
-        if reset is None or self._is_told or began < self._began:
+        if reset is None or self._is_told or sent < self._began:
             return
-        now = self._time()
+        now = self.time()
         left = reset - server_time(headers, now)
         if 0 < left <= WINDOW:
-            self._end = now + left
+            self._end = _answered(headers, sent, now) + left
 
     def close(self, error: NangoError) -> None:
         """End the waits; each who waits gets `error`, as an object of its own."""
@@ -179,7 +179,6 @@ class RateLimitGate:
         if loop is not self._loop:
             # Those who waited under another one ended with it.
             self._loop, self._timer, self._over_since = loop, None, None
-            self._began = -math.inf
             self._queue.clear()
         return loop
 
@@ -194,7 +193,7 @@ class RateLimitGate:
         loop = self._enter_loop()
         if not self.is_shut:
             return loop
-        now, loop_now = self._time(), loop.time()
+        now, loop_now = self.time(), loop.time()
         # A clock that was set back must not keep the gate shut for longer than a window.
         self._end = min(self._end, now + WINDOW)
         if now < self._end:
@@ -206,11 +205,11 @@ class RateLimitGate:
         # stand still.
         over = max(now - self._end, loop_now - self._over_since)
         if over >= FLOORED_AWAY or not (self._queue or (may_wait and self._waits)):
-            self._turn(now, loop_now)
+            self._turn(now)
         return loop
 
-    def _turn(self, now: float, loop_now: float) -> None:
-        self._began, self._over_since = loop_now, None
+    def _turn(self, now: float) -> None:
+        self._began, self._over_since = now, None
         self._is_told, self._returning = False, 0
         if self._left > 0:
             self.is_shut, self._left = False, math.inf
@@ -227,7 +226,7 @@ class RateLimitGate:
 
     def _fits(self, deadline: float, ahead: int) -> bool:
         """Say whether a request may wait for its turn, behind so many others."""
-        until_end = max(self._end - self._time(), 0.0)
+        until_end = max(self._end - self.time(), 0.0)
         windows = ahead // self._limit
         longest = WINDOW if windows else until_end
         total = until_end + FLOORED_AWAY + windows * (WINDOW + FLOORED_AWAY)
@@ -245,8 +244,18 @@ class RateLimitGate:
 
     def _refusal(self) -> RateLimitError:
         error = self._error.replica()
-        error.retry_after = max(self._end - self._time(), 0.0)
+        error.retry_after = max(self._end - self.time(), 0.0)
         return error
+
+
+def _answered(headers: Mapping[str, str], sent: float, now: float) -> float:
+    """Give when an answer was made, by the client's clock.
+
+    That is its own ``Date``, unless the server's clock is another one; then it was made just now.
+    """
+    date = server_time(headers, now)
+    # `Date` was cut off to whole seconds.
+    return date if sent - FLOORED_AWAY < date <= now else now
 
 
 def _tell(waiter: "asyncio.Future[NangoError | None]", failure: NangoError | None) -> bool:

@@ -81,13 +81,15 @@ class Requester:
         """Send once; after the first attempt of a call go on with the others where that helps."""
         gate = self._gate
         if gate.is_shut:
-            began = await gate.enter(deadline, may_wait=may_wait(), first=was_held_back)
+            await gate.enter(deadline, may_wait=may_wait(), first=was_held_back)
+            began = asyncio.get_running_loop().time()
             limit = min(limit, deadline - began)
+        sent = gate.time()
         status = None
         try:
             response = await self._transport.send(request, limit)
             if gate.is_shut:
-                gate.learn(response.headers, began)
+                gate.learn(response.headers, sent)
             status = response.status
             if not 200 <= status < 300:  # noqa: PLR2004
                 raise error_for(request, response)
@@ -103,7 +105,7 @@ class Requester:
                 self._reporter.attempt(request.method, request.route, number, status, began)
             return result
         self._reporter.attempt(request.method, request.route, number, status, began, failure)
-        gate.note(failure, began)
+        gate.note(failure, sent)
         if number > 1 and request.method == "DELETE" and is_gone(failure):
             # An attempt before this one did it, and its answer was lost.
             return decode(_DONE)
