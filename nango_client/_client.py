@@ -16,6 +16,7 @@ from nango_client._credentials.tokens import token_of
 from nango_client._events import Event, Reporter
 from nango_client._http.calls import Calls
 from nango_client._http.lifecycle import Lifecycle
+from nango_client._http.rate_limit import RateLimitGate
 from nango_client._http.requester import Requester
 from nango_client._http.requirements import check_aiohttp
 from nango_client._http.retry import Retrier
@@ -106,9 +107,11 @@ class NangoClient:
         self._base_url = str(settings.base_url)
         reporter = Reporter(on_event)
         self._transport = AiohttpTransport(settings, timeout, clock, session)
+        self._gate = RateLimitGate(retry, clock.time)
+        self._gate.pools.append(self._transport)
         retrier = Retrier(retry, reporter, time=clock.time)
         self._cache = TokenCache(cache, clock)
-        requester = Requester(self._transport, timeout, retrier, reporter)
+        requester = Requester(self._transport, timeout, retrier, reporter, self._gate)
         self._lookup = Lookup(
             requester,
             self._cache,
@@ -163,10 +166,12 @@ class NangoClient:
 
         A borrowed session stays open. May be called twice.
         """
+        closed = ClientClosedError("the NangoClient was closed")
         try:
             self._cache.invalidate(None, None)
-            await self._lifecycle.close(ClientClosedError("the NangoClient was closed"))
+            await self._lifecycle.close(closed)
         finally:
+            self._gate.close(closed)
             await self._transport.close()
 
     async def get_connection(

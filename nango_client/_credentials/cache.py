@@ -186,6 +186,10 @@ class TokenCache:
         self.stale_served += 1
         return entry.connection
 
+    def is_alive(self, key: Key) -> bool:
+        """Say whether there is an answer that may serve, if only after a failure."""
+        return self._alive(key) is not None
+
     def remembered_failure(self, key: Key) -> Exception | None:
         """Give the error with which a recent fetch of `key` failed, or None."""
         failure = self._failures.get(key)

@@ -146,7 +146,9 @@ class Lookup:
         forced = request.runs_once
         ticket = self._cache.begin(key[:-1] if forced else key, forced=forced)
         try:
-            connection, response = await self._requester.fetch(request, partial(_read, key))
+            connection, response = await self._requester.fetch(
+                request, partial(_read, key), partial(self._may_wait, key)
+            )
             server_time = date_of(response.headers)
             self._cache.store(ticket, connection, server_time)
         except BaseException as error:
@@ -161,6 +163,16 @@ class Lookup:
         skew = 0.0 if server_time is None else server_time - response.received_at
         self._skew = skew if abs(skew) > _SAME_TIME else 0.0
         return connection
+
+    def _may_wait(self, key: Key) -> bool:
+        """Say whether a fetch may wait for the rate limit's next window.
+
+        A renewal for which nobody waits is tried again later, and who can be served a cached answer
+        is served it at once.
+        """
+        flight = self._flights.get(key)
+        is_background = flight is not None and flight.is_pinned and not flight.waiters
+        return not (is_background or self._cache.is_alive(key))
 
     def _note_failure(self, ticket: Ticket, error: BaseException) -> None:
         # Also where a forced one was cancelled: it may have run.

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 # RFC 9110 section 10.2.3 has whole seconds; some proxies send fractions.
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
+_COUNT = re.compile(r"[0-9]{1,15}")
 # Longer than any wait that could be meant, and still a number that date arithmetic can take.
 _FOREVER = 1e9
 
@@ -46,6 +47,12 @@ def rate_limit_reset(headers: Mapping[str, str]) -> float | None:
         return None
     reset = float(value)
     return reset if reset < datetime.max.replace(tzinfo=UTC).timestamp() else None
+
+
+def rate_limit(headers: Mapping[str, str]) -> int | None:
+    """Give the number of requests that a window takes, ``X-RateLimit-Limit``, or None."""
+    value = headers.get("X-RateLimit-Limit", "").strip(" \t")
+    return int(value) if _COUNT.fullmatch(value) else None
 
 
 def date_of(headers: Mapping[str, str]) -> float | None:

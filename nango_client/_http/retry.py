@@ -29,7 +29,11 @@ _UNAVAILABLE: Final = 503
 # What a renewal and what an action came to: answers, whatever their status.
 _NEVER_RETRIED: Final = (ActionError, InvalidCredentialsError)
 # The server floors the waits that it names to whole seconds.
-_FLOORED_AWAY: Final = 1.0
+FLOORED_AWAY: Final = 1.0
+# How long the server counts requests before it begins anew, in seconds.
+WINDOW: Final = 60.0
+# Nango's own word for a used up window; a proxy before it has others.
+_WINDOW_USED_UP: Final = "too_many_request"
 
 
 @final
@@ -88,6 +92,17 @@ def asked_wait(error: BaseException | None, now: float) -> float | None:
     return None
 
 
+def window_left(error: BaseException | None, now: float) -> float | None:
+    """Give the seconds until the end of the account's window that `error` says is used up.
+
+    None where it says no such thing, or names no end or one that no window can have.
+    """
+    if not isinstance(error, RateLimitError) or error.code != _WINDOW_USED_UP:
+        return None
+    left = asked_wait(error, now)
+    return left if left is not None and left <= WINDOW else None
+
+
 @final
 class Retrier:
     """Repeats a failed request by a `RetryPolicy`, within a deadline and a budget."""
@@ -121,12 +136,13 @@ class Retrier:
             request: what is sent.
             failure: what the first attempt raised.
             attempt: sends the request; takes the number of the attempt.
-            remaining: gives the seconds until the deadline.
+            remaining: gives the seconds until the deadline; 0 where no attempt may be made.
 
         Raises:
             NangoError: what the last attempt raised.
         """
         number = 0
+        last: BaseException = failure
 
         async def play() -> T:
             # The first attempt needs no machinery where it succeeds, so it was made without;
@@ -138,7 +154,9 @@ class Retrier:
             return await attempt(number)
 
         def must_stop(state: RetryCallState) -> bool:
-            asked = asked_wait(_error_of(state), self._time())
+            nonlocal last
+            last = _error_of(state) or last
+            asked = asked_wait(last, self._time())
             return (
                 state.attempt_number >= self._policy.max_attempts
                 or (asked is not None and asked > self._policy.max_retry_after)
@@ -146,12 +164,17 @@ class Retrier:
                 or not self.budget.take_retry()
             )
 
+        async def sleep(seconds: float) -> None:
+            # For the account's next window the attempt itself waits, with all the others.
+            if window_left(last, self._time()) is None:
+                await self._sleep(seconds)
+
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: is_retried(error, request)),
             wait=self._wait,
             stop=must_stop,
             before_sleep=partial(self._report, request),
-            sleep=self._sleep,
+            sleep=sleep,
             reraise=True,
         )
         return await retrying(play)
@@ -159,7 +182,7 @@ class Retrier:
     def _wait(self, state: RetryCallState) -> float:
         asked = asked_wait(_error_of(state), self._time())
         if asked is not None:
-            return asked + self._uniform(0.0, _FLOORED_AWAY)
+            return asked + self._uniform(0.0, FLOORED_AWAY)
         # Full jitter. The exponent is bounded so that no policy can overflow it.
         ceiling = self._policy.initial_delay * 2.0 ** min(state.attempt_number - 1, 60)
         return self._uniform(0.0, min(ceiling, self._policy.max_delay))

@@ -5,6 +5,7 @@ in one place and never chained.
 """
 
 import asyncio
+import math
 import ssl
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -20,6 +21,7 @@ from nango_client._http.deadlines import Deadlines
 from nango_client._http.lifecycle import cancelled_from_outside, current_loop
 from nango_client._http.protocol import Request, Response
 from nango_client._http.sealed import Hidden, SealedHeaders, sealing_requests
+from nango_client._http.slots import HeldBackError, Slots
 from nango_client._http.sockets import make_socket
 from nango_client._version import VERSION
 from nango_client.exceptions import (
@@ -50,6 +52,7 @@ class Transport(Protocol):
         """Send `request` once and give the whole answer, whatever its status.
 
         Raises:
+            HeldBackError: `hold_back` was called before it was sent.
             TransportError: no usable answer came within `timeout` seconds.
             DecodeError: a successful answer's body is too large or badly encoded.
         """
@@ -91,6 +94,7 @@ class AiohttpTransport:
         self._fresh_options: dict[str, Any] = self._options
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadlines: Deadlines | None = None
+        self._slots = Slots(0)
 
     async def send(self, request: Request, timeout: float) -> Response:  # noqa: ASYNC109
         session, deadlines = self._session, self._deadlines
@@ -116,14 +120,22 @@ class AiohttpTransport:
         task = deadlines.start(timeout)
         try:
             try:
-                if request.method == "GET" and request.headers is None:
-                    answer = await session.get(url, **options)
+                slots = self._slots
+                if slots.free > 0:
+                    slots.free -= 1
                 else:
-                    options = self._options_for(request, options)
-                    answer = await session.request(
-                        request.method, url, data=request.body, **options
-                    )
-                body = await _read(answer)
+                    await slots.take()
+                try:
+                    if request.method == "GET" and request.headers is None:
+                        answer = await session.get(url, **options)
+                    else:
+                        options = self._options_for(request, options)
+                        answer = await session.request(
+                            request.method, url, data=request.body, **options
+                        )
+                    body = await _read(answer)
+                finally:
+                    slots.give_back()
             finally:
                 is_late = deadlines.stop(task)
             return Response(answer.status, answer.headers, body, self._time())
@@ -134,9 +146,15 @@ class AiohttpTransport:
                 raise
             else:
                 failure = cancelled_from_outside()
+        except HeldBackError:
+            raise
         except Exception as error:  # noqa: BLE001  nothing of aiohttp may leave this file
             failure = self._translate(error, timeout)
         raise failure
+
+    def hold_back(self) -> int:
+        """Give those requests back, unsent, that wait for a connection; give how many."""
+        return self._slots.hold_back()
 
     async def close(self) -> None:
         keeper, self._keeper = self._keeper, None
@@ -162,6 +180,7 @@ class AiohttpTransport:
         self._session = session
         self._loop = asyncio.get_running_loop()
         self._deadlines = Deadlines(self._loop)
+        self._slots = Slots(_pool_size(session))
         return session, self._deadlines
 
     @staticmethod
@@ -324,6 +343,13 @@ async def _catch_up(request: ClientRequest, handler: "ClientHandlerType") -> Cli
     for _turn in range(_TURNS_TO_CATCH_UP):
         await asyncio.sleep(0)
     return await handler(request)
+
+
+def _pool_size(session: ClientSession) -> float:
+    """Give how many connections to one host the session has at a time."""
+    connector = session.connector
+    limits = () if connector is None else (connector.limit, connector.limit_per_host)
+    return min((limit for limit in limits if limit), default=math.inf)
 
 
 def _headers() -> dict[str, str]:

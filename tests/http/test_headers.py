@@ -8,7 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nango_client._http.headers import parse_date, rate_limit_reset, retry_after, server_time
+from nango_client._http.headers import (
+    parse_date,
+    rate_limit,
+    rate_limit_reset,
+    retry_after,
+    server_time,
+)
 
 # 1994-11-06 08:49:37 UTC, the moment of RFC 9110's examples.
 MOMENT = 784_111_777.0
@@ -143,6 +149,28 @@ def test_the_end_of_the_window_is_read_where_it_is_a_moment(
 def test_without_the_header_there_is_no_window() -> None:
     """Absent is None."""
     assert rate_limit_reset({}) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"X-RateLimit-Limit": "200"}, 200),
+        ({"X-RateLimit-Limit": " 5\t"}, 5),
+        ({"X-RateLimit-Limit": "0"}, 0),
+        ({"X-RateLimit-Limit": "-5"}, None),
+        ({"X-RateLimit-Limit": "5.5"}, None),
+        ({"X-RateLimit-Limit": "200, 200;w=60"}, None),
+        ({"X-RateLimit-Limit": "9" * 5_000}, None),
+        ({"X-RateLimit-Limit": ""}, None),
+        ({}, None),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_the_size_of_the_window_is_a_whole_number(
+    headers: dict[str, str], expected: int | None
+) -> None:
+    """Anything else, a number that no server means included, counts as absent."""
+    assert rate_limit(headers) == expected
 
 
 @given(st.text(max_size=40) | st.floats().map(str) | st.integers().map(str))

@@ -11,6 +11,7 @@ from nango_client import (
     Event,
     NangoError,
     NotFoundError,
+    RateLimitError,
     RequestTimeoutError,
     RetryPolicy,
     ServerError,
@@ -18,15 +19,25 @@ from nango_client import (
 )
 from nango_client._credentials.keys import connection_request
 from nango_client._events import Reporter
+from nango_client._http.errors import error_for
 from nango_client._http.protocol import Request, Response
+from nango_client._http.rate_limit import RateLimitGate
 from nango_client._http.requester import Requester
 from nango_client._http.retry import Retrier
+from nango_client._http.slots import HeldBackError
 
 REQUEST = connection_request(("user-42", "github"))
 
 
 def status(number: int) -> Response:
     return Response(status=number, headers={}, body=b"{}", received_at=0.0)
+
+
+def used_up(left: int = 10) -> Response:
+    """Nango's answer where the rate limit's window lasts for so many seconds yet."""
+    headers = {"Retry-After": str(left), "X-RateLimit-Limit": "5"}
+    body = b'{"error": {"code": "too_many_request", "method": "GET", "path": "/x"}}'
+    return Response(status=429, headers=headers, body=body, received_at=0.0)
 
 
 class PlayedTransport:
@@ -58,24 +69,30 @@ class Call:
         self.events: list[Event] = []
         self._timeout = timeout or TimeoutPolicy()
         self._now = 1_000.0
-        reporter = Reporter(self.events.append)
+        # Is told of each event, and may change the world then.
+        self.hook: Callable[[Event], None] = self.events.append
+        reporter = Reporter(lambda event: self.hook(event))
         retry = RetryPolicy(initial_delay=20.0, max_delay=20.0)
         retrier = Retrier(
             retry, reporter, time=lambda: 0.0, sleep=self._sleep, uniform=lambda _, high: high
         )
         self.budget = retrier.budget
-        self._requester = Requester(self.transport, self._timeout, retrier, reporter)
+        self.slept: list[float] = []
+        self.wall = 0.0
+        self.gate = RateLimitGate(retry, lambda: self.wall)
+        self._requester = Requester(self.transport, self._timeout, retrier, reporter, self.gate)
 
     async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
         self._now += seconds
 
-    def run(self) -> Response | NangoError:
+    def run(self, may_wait: Callable[[], bool] = lambda: True) -> Response | NangoError:
         async def main() -> Response | NangoError:
             loop = asyncio.get_running_loop()
             # asyncio itself reads it for timers, of which there are none here.
             loop.time = lambda: self._now  # type: ignore[method-assign]
             try:
-                return await self._requester.fetch(REQUEST, lambda response: response)
+                return await self._requester.fetch(REQUEST, lambda response: response, may_wait)
             except NangoError as error:
                 return error
 
@@ -181,8 +198,13 @@ def test_what_is_no_failure_of_nango_passes_untouched(make: Callable[[], BaseExc
 
     transport, events = StoppingTransport(), list[Event]()
     reporter = Reporter(events.append)
+    retry = RetryPolicy()
     requester = Requester(
-        transport, TimeoutPolicy(), Retrier(RetryPolicy(), reporter, time=lambda: 0.0), reporter
+        transport,
+        TimeoutPolicy(),
+        Retrier(retry, reporter, time=lambda: 0.0),
+        reporter,
+        RateLimitGate(retry, lambda: 0.0),
     )
 
     with pytest.raises(type(stop)) as caught:
@@ -208,3 +230,74 @@ def carried_out(requester: Requester) -> None:
     asyncio.run(main())
     if outcome[0] is not None:
         raise outcome[0]
+
+
+# The rate limit
+
+
+def test_a_refused_request_is_sent_again_when_the_window_is_over() -> None:
+    """It sleeps no fixed time, but goes by the client's clock, which is moved past the end here."""
+    answer = status(200)
+    call = Call(used_up(), answer)
+
+    def pass_the_window(event: Event) -> None:
+        call.events.append(event)
+        call.wall += 15.0 if event.kind == "retry" else 0.0
+
+    call.hook = pass_the_window
+
+    assert call.run() is answer
+    assert call.slept == []
+    assert [(e.kind, e.delay) for e in call.events] == [
+        ("attempt", None),
+        ("retry", 11.0),
+        ("attempt", None),
+    ]
+
+
+def test_a_refused_request_that_may_not_wait_fails_at_once() -> None:
+    """Its own refusal is the error, and it is not sent again."""
+    call = Call(used_up(), status(200))
+
+    error = call.run(lambda: False)
+
+    assert isinstance(error, RateLimitError)
+    assert error.retry_after == 10.0
+    assert len(call.transport.limits) == 1
+
+
+def test_a_call_is_refused_unsent_while_the_window_lasts() -> None:
+    """No attempt was made, so none is reported, and no retry is taken from the budget."""
+    call = Call(status(200))
+
+    async def shut() -> None:
+        call.gate.note(error_for(REQUEST, used_up(31)), 1_000.0)
+
+    asyncio.run(shut())
+    error = call.run()
+
+    assert isinstance(error, RateLimitError)
+    assert call.transport.limits == []
+    assert call.events == []
+    assert sum(call.budget.take_retry() for _ in range(200)) == 100
+
+
+def test_another_failure_is_not_repeated_into_a_shut_gate() -> None:
+    """The retry would have to wait for the window, and for longer than it may."""
+    call = Call(status(503), status(200))
+    call.hook = lambda _: call.gate.note(error_for(REQUEST, used_up(31)), 1_000.0)
+
+    error = call.run()
+
+    assert isinstance(error, ServerError)
+    assert call.slept == []
+    assert len(call.transport.limits) == 1
+
+
+def test_a_request_that_was_held_back_goes_through_the_gate_and_out() -> None:
+    """It was not sent, so it is the same attempt."""
+    answer = status(200)
+    call = Call(HeldBackError(), answer)
+
+    assert call.run() is answer
+    assert [(e.kind, e.attempt) for e in call.events] == [("attempt", 1)]

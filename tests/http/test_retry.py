@@ -33,7 +33,7 @@ from nango_client import (
 from nango_client._credentials.keys import connection_request
 from nango_client._events import Reporter
 from nango_client._http.protocol import Response
-from nango_client._http.retry import Retrier, RetryBudget, asked_wait, is_retried
+from nango_client._http.retry import Retrier, RetryBudget, asked_wait, is_retried, window_left
 
 NOW = 1_795_479_500.0
 ORDINARY = connection_request(("user-42", "github"))
@@ -237,6 +237,38 @@ def test_what_the_server_asks_counts_for_429_and_503(
 ) -> None:
     """Of Retry-After and the window's end the longer; the window of a 429 only."""
     assert asked_wait(error, NOW) == asked
+
+
+@pytest.mark.parametrize(
+    ("code", "reset", "left"),
+    [
+        ("too_many_request", NOW + 60, 60.0),
+        ("too_many_request", NOW, 0.0),
+        ("too_many_request", NOW + 61, None),
+        ("too_many_request", None, None),
+        ("slow_down", NOW + 60, None),
+        (None, NOW + 60, None),
+    ],
+)
+def test_only_nangos_own_word_with_an_end_within_a_minute_names_a_window(
+    code: str | None, reset: float | None, left: float | None
+) -> None:
+    """Anything else, a proxy's 429 above all, says nothing of the account."""
+    error = rate_limited(reset=reset)
+    error.code = code
+
+    assert window_left(error, NOW) == left
+
+
+def test_the_wait_for_the_window_is_left_to_the_attempt() -> None:
+    """It is reported and held against the limits as ever, but not slept."""
+    play = Play()
+    error = rate_limited(reset=NOW + 9)
+    error.code = "too_many_request"
+
+    assert play.run(error, GOOD) is GOOD
+    assert play.slept == []
+    assert [event.delay for event in play.events] == [10.0]
 
 
 def test_the_window_counts_from_the_servers_own_clock() -> None:
