@@ -349,15 +349,18 @@ class NangoState:
         if lines:
             raise AssertionError("unexpected requests reached MockNango:\n" + "\n".join(lines))
 
-    def react(self, method: str, target: str, headers: Mapping[str, str]) -> Reaction:
+    def react(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Reaction:
         """Take a request in and say what to do about it.
 
         Args:
             method: such as ``GET``.
             target: the path with the query, as sent.
             headers: the request's headers; looking them up ignores case.
+            body: the request's body.
         """
-        request = RecordedRequest.parse(method, target, headers)
+        request = RecordedRequest.parse(method, target, headers, body)
         with self._lock:
             self.requests.append(request)
             slow = self._delays.take(request)

@@ -43,9 +43,13 @@ class RecordedRequest:
     """The connection that was asked for, decoded; None where the path names none."""
     raw_query: str = attrs.field(repr=False)
     """The query as it was sent, without the question mark."""
+    body: bytes = attrs.field(default=b"", repr=False)
+    """The body as it was sent; empty where there was none."""
 
     @classmethod
-    def parse(cls, method: str, target: str, headers: Mapping[str, str]) -> Self:
+    def parse(
+        cls, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Self:
         """Read the request line's `target`, the path with the query."""
         raw_path, _, raw_query = target.partition("?")
         found = _CONNECTION_PATH.fullmatch(raw_path)
@@ -57,7 +61,16 @@ class RecordedRequest:
             headers=headers,
             connection_id=unquote(found[1]) if found else None,
             raw_query=raw_query,
+            body=body,
         )
+
+    def json(self) -> Any:
+        """Give the body, read as JSON.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return json.loads(self.body)
 
     def __str__(self) -> str:
         """Give the request line, cut where it is very long."""
