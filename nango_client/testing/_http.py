@@ -23,6 +23,13 @@ _HOST: Final = "127.0.0.1"
 # What the server in front of Nango takes as request line and headers together.
 _MAX_HEAD: Final = 16 * 1024
 
+# Node sends the last of them before there is a request to answer.
+_WITHOUT_LENGTH: Final = (
+    HTTPStatus.NO_CONTENT,
+    HTTPStatus.NOT_MODIFIED,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+)
+
 Handler = Callable[[str, str, Mapping[str, str], bytes], Reaction]
 """Takes a request's method, target, headers and body."""
 
@@ -153,7 +160,7 @@ class _Protocol(web.RequestHandler):
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,
+        message: str | None = None,  # noqa: ARG002  aiohttp passes it
     ) -> web.StreamResponse:
         """Answer what is not HTTP, or tell of a fault of the kit itself."""
         if isinstance(exc, LineTooLong):
@@ -180,7 +187,7 @@ class _Sent(web.StreamResponse):
         answer, writer = self._answer, request.writer
         headers = CIMultiDict(answer.headers)
         chunked = "Transfer-Encoding" in headers
-        if not chunked and answer.status != HTTPStatus.NO_CONTENT:
+        if not chunked and answer.status not in _WITHOUT_LENGTH:
             headers.setdefault("Content-Length", str(len(answer.body)))
         headers.setdefault("Connection", "close" if self._close else "keep-alive")
         phrase = ""
@@ -204,7 +211,10 @@ class _Sent(web.StreamResponse):
 class _Nothing(web.StreamResponse):
     """No answer: the connection is closed."""
 
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+    async def prepare(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002  aiohttp passes it
+    ) -> AbstractStreamWriter:
         """Say that there is nobody to answer."""
         raise ConnectionAbortedError
 

@@ -119,6 +119,7 @@ class MockNango(NangoState):
 
     def _run_at(self, http: HttpThread) -> None:
         self._http, self._port = http, http.port
+        self._account.base_url = self.base_url
 
     def _forget(self, http: HttpThread) -> None:
         http.join()

@@ -378,7 +378,7 @@ def test_a_very_long_head_is_refused(server: MockNango, size: int, headers: list
     received = converse(server, get(server, target, *headers))
 
     assert received.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
-    assert received.endswith(b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+    assert received.endswith(b"Fields Too Large\r\nConnection: close\r\n\r\n")
 
 
 def test_a_wrong_content_length_cuts_the_answer_short(server: MockNango) -> None:
