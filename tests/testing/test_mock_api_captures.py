@@ -284,8 +284,9 @@ SET_UPS: Mapping[str, SetUp] = {
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[MockNango]:
-    with MockNango(rate_limit=5 if "limit-429" in request.node.name else None) as server:
+def server(name: str) -> Iterator[MockNango]:
+    limit = int(load(name)["response"]["headers"].get("X-RateLimit-Limit", 200))
+    with MockNango(rate_limit=None if limit == 200 else limit) as server:
         yield server
 
 
