@@ -48,9 +48,9 @@ def _bounds(
     what: str, size: float, least: float | None, most: float | None, path: Path
 ) -> Iterator[Issue]:
     if least is not None and size < least:
-        yield issue("too_small", f"Too small: expected {what.format('>=')}{least:g}", path)
+        yield issue("too_small", f"Too small: expected {what.format(f'>={least:g}')}", path)
     if most is not None and size > most:
-        yield issue("too_big", f"Too big: expected {what.format('<=')}{most:g}", path)
+        yield issue("too_big", f"Too big: expected {what.format(f'<={most:g}')}", path)
 
 
 def optional(check: Check) -> Check:
@@ -75,7 +75,7 @@ def text(
         if pattern is not None and not pattern.fullmatch(value):
             message = f"Invalid string: must match pattern /^{pattern.pattern}$/"
             yield issue("invalid_format", message, path)
-        yield from _bounds("string to have {} characters ", len(value), least, most, path)
+        yield from _bounds("string to have {} characters", len(value), least, most, path)
 
     return checked
 
@@ -146,7 +146,7 @@ def list_of(items: Check, *, least: int = 0, most: int | None = None) -> Check:
             yield _wrong_type("array", value, path)
             return
         found = as_array(value)
-        yield from _bounds("array to have {} items ", len(found), least, most, path)
+        yield from _bounds("array to have {} items", len(found), least, most, path)
         for number, item in enumerate(found):
             yield from items(item, (*path, number))
 

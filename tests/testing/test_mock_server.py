@@ -355,6 +355,57 @@ def test_a_broken_body_is_refused(server: MockNango) -> None:
     assert server.requests == []
 
 
+def test_a_body_that_is_not_what_it_says_is_refused(server: MockNango) -> None:
+    """A body that does not decompress is a 400."""
+    head = b"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n"
+
+    assert converse(server, head + b"\r\nhello").startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert server.requests == []
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_leaves_inside_its_body_is_forgotten(
+    server: MockNango, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a body is no request, and no fault of the server."""
+    head = b"POST /nope HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 50\r\n"
+    with socket.create_connection(("127.0.0.1", port_of(server)), timeout=5) as connection:
+        connection.sendall(head + b"\r\nhalf of it")
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue")
+
+    async with server.client() as nango:
+        await nango.get_connection("user-42", "github")
+    assert [request.method for request in server.requests] == ["GET"]
+    assert caplog.messages == []
+
+
+def test_an_answer_can_come_in_chunks(server: MockNango) -> None:
+    """With the header for it, a scripted body is sent in chunks."""
+    server.fail_next(200, body="hello", headers={"Transfer-Encoding": "chunked"})
+
+    received = converse(server, get(server) + get(server, TARGET, "Connection: close"))
+
+    assert b"\r\n\r\n5\r\nhello\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n" in received
+
+
+def test_a_fault_of_the_kit_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What goes wrong inside the server is logged, and answered with a bare 500."""
+
+    def fail(*_: object) -> None:
+        raise LookupError("a fault")
+
+    monkeypatch.setattr(MockNango, "react", fail)
+
+    with MockNango() as server:
+        received = converse(server, get(server))
+
+    assert received.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    assert "MockNango failed at /connection/user-42" in caplog.text
+    assert "LookupError: a fault" in caplog.text
+
+
 def test_a_head_request_gets_no_body(server: MockNango) -> None:
     """The answer to a HEAD ends after its headers."""
     received = converse(server, b"HEAD /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

@@ -1,5 +1,6 @@
 """Where the server cannot start, whoever waits for it hears why, at once and without noise."""
 
+import errno
 import subprocess
 import sys
 import threading
@@ -120,6 +121,41 @@ async def test_without_a_loop_it_does_not_start(monkeypatch: pytest.MonkeyPatch)
                 pytest.fail("entered")
 
     assert threading.active_count() <= threads
+
+
+def test_the_port_is_free_again_where_the_loop_lacks_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A start that found a port but no files for its event loop gives the port back."""
+    with MockNango() as first:
+        port = int(first.base_url.rpartition(":")[2])
+
+    def refuse() -> None:
+        raise OSError(errno.EMFILE, "none left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nango_client.testing._http.selectors.DefaultSelector", refuse)
+        with pytest.raises(OSError, match="none left"):
+            MockNango(port=port).start()
+
+    with MockNango(port=port):
+        pass
+
+
+def test_a_thread_that_dies_is_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that ends the running server's thread is reported, and stopping does not wait."""
+    reported: list[object] = []
+
+    async def fail(_: object) -> None:
+        raise NoLoopError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.excepthook", lambda args: reported.append(args.exc_type))
+        patch.setattr("nango_client.testing._http._Protocols.end", fail)
+        with MockNango():
+            pass
+
+    assert reported == [NoLoopError]
 
 
 def test_without_a_thread_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
