@@ -1,34 +1,25 @@
-"""What the server checks before it looks for a connection, as pure functions."""
+"""What the server checks before it looks at its state, as pure functions."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
-from nango_client.testing._wire import Answer, RecordedRequest, error_answer
+from nango_client.testing._account import covers
+from nango_client.testing._schema import MISSING, Check, Fields
+from nango_client.testing._wire import RecordedRequest, Refusal, error_answer
 
-READ_SCOPE: Final = "environment:connections:read"
-CREDENTIALS_SCOPE: Final = "environment:connections:read_credentials"
-
-CONNECTION_ID: Final = re.compile(r"[a-zA-Z0-9,.;:=+~\[\]|@${}\"'\\/_ -]{1,255}")
-PROVIDER_CONFIG_KEY: Final = re.compile(r"[a-zA-Z0-9~:.@_ -]{1,255}")
-
-OPTIONS: Final = ("refresh_token", "force_refresh", "refresh_github_app_jwt_token")
+SESSION_PREFIX: Final = "nango_connect_session_"
 
 _UUID_V4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE
 )
+_SESSION = re.compile(SESSION_PREFIX + "[0-9a-f]{64}")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-
-
-class Refusal(Exception):  # noqa: N818  what the server decides is no error of the kit
-    """A request that is not served; `hint` says what was expected where that was not planned."""
-
-    def __init__(self, answer: Answer, hint: str | None = None) -> None:
-        super().__init__()
-        self.answer = answer
-        self.hint = hint
+_MOST_BYTES: Final = 75_000_000
+_SUPPORT_ID: Final = "00000000-0000-4000-8000-000000000000"
 
 
 def check_escapes(request: RecordedRequest) -> None:
@@ -39,119 +30,115 @@ def check_escapes(request: RecordedRequest) -> None:
             return
     except UnicodeDecodeError:
         pass
-    support_id = "00000000-0000-4000-8000-000000000000"
-    text = f'An error occurred. Please contact support with this unique id: "{support_id}"'
+    raise _stumble("the path is not percent-encoded UTF-8")
+
+
+def _stumble(hint: str) -> Refusal:
+    text = f'An error occurred. Please contact support with this unique id: "{_SUPPORT_ID}"'
+    answer = error_answer(500, "generic_error_support", message=text, payload=_SUPPORT_ID)
+    return Refusal(answer, hint)
+
+
+def read_body(request: RecordedRequest) -> Any:
+    """Give the body, read where it is JSON; `MISSING` where there is none."""
+    if len(request.body) > _MOST_BYTES:
+        raise _stumble("a body is 75 MB at most")
+    if not request.body or not _is_json(request.headers):
+        return MISSING
+    try:
+        value: Any = json.loads(request.body)
+    except ValueError:
+        value = None
+    if value.__class__ in (dict, list):
+        return value
     raise Refusal(
-        error_answer(500, "generic_error_support", message=text, payload=support_id),
-        "the path is not percent-encoded UTF-8",
+        error_answer(400, "invalid_json", message="The body is not JSON"),
+        "the body is a JSON object or array",
     )
 
 
+def _is_json(headers: Mapping[str, str]) -> bool:
+    return headers.get("Content-Type", "").startswith("application/json")
+
+
 def check_content_type(headers: Mapping[str, str]) -> None:
-    """Refuse a request with a body of some other type, although a GET has none."""
-    kind = headers.get("Content-Type")
-    if kind is not None and not kind.startswith("application/json"):
+    """Refuse a request with a body of some other type, although it may have none."""
+    if "Content-Type" in headers and not _is_json(headers):
         raise Refusal(
             error_answer(
                 415,
                 "invalid_content_type",
                 message="Content-Type header must be application/json",
             ),
-            "a GET carries no Content-Type",
+            "a body is sent as application/json, and without one there is no Content-Type",
         )
 
 
-def check_key(
-    headers: Mapping[str, str], keys: Mapping[str, AbstractSet[str] | None]
-) -> AbstractSet[str] | None:
-    """Give the scopes of the request's key, None for all of them."""
+def bearer(headers: Mapping[str, str]) -> str:
+    """Give the request's key or token; empty where there is something else."""
     value = headers.get("Authorization")
     if value is None:
-        code, text = "missing_auth_header", "The request is missing the Authorization header."
-    elif not (value.startswith("Bearer ") and _UUID_V4.fullmatch(key := value[7:])):
-        code, text = "invalid_secret_key_format", "The provided secret key is not a UUID v4."
-    elif key not in keys:
-        code = "unknown_account"
-        text = "The provided authorization header does not match any account."
-    else:
-        return keys[key]
-    raise Refusal(
-        error_answer(401, code, message=f"Authentication failed. {text}", payload={}),
-        'the header "Authorization: Bearer <server.api_key>"',
-    )
+        text = "The request is missing the Authorization header"
+        raise _unauthorized("missing_auth_header", text)
+    return value[7:] if value.startswith("Bearer ") else ""
 
 
-def check_read_scope(scopes: AbstractSet[str] | None) -> None:
-    """Refuse a key that may read no connections."""
-    if scopes is not None and scopes.isdisjoint((READ_SCOPE, CREDENTIALS_SCOPE)):
-        text = f"Insufficient scope. Required one of: {READ_SCOPE} or {CREDENTIALS_SCOPE}"
+def check_key(key: str, keys: Mapping[str, AbstractSet[str] | None]) -> AbstractSet[str] | None:
+    """Give the scopes of a key, None for all of them."""
+    if not _UUID_V4.fullmatch(key):
+        raise _unauthorized("invalid_secret_key_format", "The provided secret key is not a UUID v4")
+    if key not in keys:
+        raise _unauthorized(
+            "unknown_account", "The provided authorization header does not match any account"
+        )
+    return keys[key]
+
+
+def check_token(token: str, *, known: bool) -> None:
+    """Refuse a connect session's token that is none, or of a session that is over."""
+    if not _SESSION.fullmatch(token):
+        raise _unauthorized(
+            "invalid_connect_session_token_format",
+            "The provided token does not have the form of a connect session's",
+            "the token of a connect session in the place of the API key",
+        )
+    if not known:
+        raise _unauthorized(
+            "unknown_connect_session_token",
+            "The provided connect session token does not match any account",
+            "the token of a connect session that is less than 30 minutes old",
+        )
+
+
+def _unauthorized(
+    code: str, text: str, expected: str = 'the header "Authorization: Bearer <server.api_key>"'
+) -> Refusal:
+    message = f"Authentication failed. {text}."
+    return Refusal(error_answer(401, code, message=message, payload={}), expected)
+
+
+def check_scopes(scopes: AbstractSet[str] | None, needed: tuple[str, ...]) -> None:
+    """Refuse a key that has none of the scopes, of which one is needed."""
+    if needed and not any(covers(scopes, scope) for scope in needed):
+        several = " one of" if len(needed) > 1 else ""
+        text = f"Insufficient scope. Required{several}: {' or '.join(needed)}"
         raise Refusal(error_answer(403, "forbidden", message=text))
 
 
-def check_options_scope(scopes: AbstractSet[str] | None, options: AbstractSet[str]) -> None:
-    """Refuse options that a key without the scope for credentials must not use."""
-    if options and scopes is not None and CREDENTIALS_SCOPE not in scopes:
-        text = f"Credential and refresh options require the {CREDENTIALS_SCOPE} scope"
-        raise Refusal(error_answer(403, "forbidden", message=text))
-
-
-def check_query(raw_query: str) -> tuple[str, frozenset[str]]:
-    """Give the integration's key, and the options that are on."""
-    given: dict[str, list[str]] = {}
-    for name, value in parse_qsl(raw_query, keep_blank_values=True):
-        given.setdefault(name, []).append(value)
-    issues = [
-        *_key_issues(given.pop("provider_config_key", [])),
-        *(
-            _issue("invalid_value", 'Invalid option: expected one of "true"|"false"', name)
-            for name in OPTIONS
-            if given.get(name, ["false"]) not in (["true"], ["false"])
-        ),
-    ]
-    if unknown := given.keys() - set(OPTIONS):
-        issues.append(_issue("unrecognized_keys", f"Unrecognized keys: {sorted(unknown)}"))
+def check_values(check: Check, value: Any, code: str) -> None:
+    """Refuse what a check complains of, with all complaints."""
+    issues = list(check(value, ()))
     if issues:
-        raise Refusal(
-            error_answer(400, "invalid_query_params", errors=issues),
-            "provider_config_key once, and at most "
-            + ", ".join(f"{name}=true" for name in OPTIONS)
-            + " beside it",
-        )
-    on = frozenset(name for name, values in given.items() if values == ["true"])
-    query = dict(parse_qsl(raw_query, keep_blank_values=True))
-    return query["provider_config_key"], on
+        takes = f"; it takes {check}" if isinstance(check, Fields) else ""
+        hint = f"{code}: {_told(issues)}{takes}"
+        raise Refusal(error_answer(400, code, errors=issues), hint)
 
 
-def _key_issues(values: list[str]) -> list[dict[str, Any]]:
-    name = "provider_config_key"
-    if len(values) != 1:
-        received = "array" if values else "undefined"
-        text = f"Invalid input: expected string, received {received}"
-        return [_issue("invalid_type", text, name)]
-    if PROVIDER_CONFIG_KEY.fullmatch(values[0]):
-        return []
-    return [_issue("invalid_format", _pattern_text(PROVIDER_CONFIG_KEY), name)]
-
-
-def check_connection_id(connection_id: str) -> None:
-    """Refuse an id that no connection can have."""
-    if not CONNECTION_ID.fullmatch(connection_id):
-        issue = _issue("invalid_format", _pattern_text(CONNECTION_ID), "connectionId")
-        raise Refusal(
-            error_answer(400, "invalid_uri_params", errors=[issue]),
-            f"no such id: {ID_RULE}",
-        )
-
-
-ID_RULE: Final = (
-    "1 to 255 of the letters a-z, digits and , . ; : = + ~ [ ] | @ $ { } \" ' \\ / _ - space"
-)
-KEY_RULE: Final = "1 to 255 of the letters a-z, digits and ~ : . @ _ - space"
-
-
-def _issue(code: str, message: str, *path: str) -> dict[str, Any]:
-    return {"code": code, "message": message, "path": list(path)}
-
-
-def _pattern_text(pattern: re.Pattern[str]) -> str:
-    return f"Invalid string: must match pattern /^{pattern.pattern}$/"
+def _told(issues: Iterable[Mapping[str, Any]]) -> str:
+    told = (
+        ".".join(str(part) for part in issue["path"]) + f": {issue['message']}"
+        if issue["path"]
+        else str(issue["message"])
+        for issue in issues
+    )
+    return "; ".join(told)

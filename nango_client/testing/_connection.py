@@ -7,6 +7,7 @@ from typing import Any, Final
 import attrs
 
 from nango_client._wire.jsonlib import as_object
+from nango_client._wire.timestamps import parse_timestamp
 from nango_client.testing._payloads import (
     TokenMaker,
     Wire,
@@ -57,6 +58,20 @@ class StoredConnection:
     exhausted: bool = False
     failed_at: float | None = None
     refresh_count: int = 0
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """Its own id and its integration's key."""
+        return self.envelope["connection_id"], self.envelope["provider_config_key"]
+
+    @property
+    def age(self) -> tuple[float, int]:
+        """When it was made, and in which order: the newest has the greatest."""
+        try:
+            created = parse_timestamp(self.envelope["created_at"]).timestamp()
+        except ValueError:
+            created = 0.0  # a test has set something else
+        return created, self.envelope["id"]
 
     def fetch(
         self,
@@ -143,6 +158,16 @@ class StoredConnection:
             "refresh_exhausted": self.exhausted,
         }
         return json.dumps({"connection": row}, separators=(",", ":"))
+
+    def summary(self) -> Wire:
+        """Give the connection as lists show it."""
+        shown = ("id", "connection_id", "provider_config_key", "provider", "errors", "end_user")
+        return {
+            **{name: self.envelope.get(name) for name in shown},
+            "tags": self.envelope["tags"],
+            "metadata": self.envelope["metadata"],
+            "created": self.envelope["created_at"],
+        }
 
     def body(self, *, with_credentials: bool = True, with_refresh_token: bool = False) -> Wire:
         """Give the answer's document."""

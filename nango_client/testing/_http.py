@@ -1,15 +1,19 @@
-"""A small HTTP/1.1 server in a thread of its own; it knows nothing of Nango."""
+"""An HTTP/1.1 server on aiohttp, in a thread of its own; it knows nothing of Nango."""
 
 import asyncio
 import contextlib
-from asyncio import IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter
+import selectors
+import socket
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from http import HTTPStatus
 from threading import Thread
 from typing import Any, Final
 
-import attrs
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import LineTooLong
 from multidict import CIMultiDict
 
 from nango_client.testing._wire import Answer, Reaction
@@ -19,8 +23,15 @@ _HOST: Final = "127.0.0.1"
 # What the server in front of Nango takes as request line and headers together.
 _MAX_HEAD: Final = 16 * 1024
 
-Handler = Callable[[str, str, Mapping[str, str]], Reaction]
-"""Takes a request's method, target and headers."""
+# Node sends the last of them before there is a request to answer.
+_WITHOUT_LENGTH: Final = (
+    HTTPStatus.NO_CONTENT,
+    HTTPStatus.NOT_MODIFIED,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+)
+
+Handler = Callable[[str, str, Mapping[str, str], bytes], Reaction]
+"""Takes a request's method, target, headers and body."""
 
 
 class HttpThread:
@@ -31,22 +42,35 @@ class HttpThread:
     Args:
         handler: is called in the server's thread and must not block.
         port: where to listen; 0 for a free one.
+
+    Raises:
+        OSError: the port is taken, or the process has no file descriptor left.
     """
 
     def __init__(self, handler: Handler, port: int) -> None:
         self._handler = handler
-        self._port = port
-        self._started: Future[int] = _uncancellable()
+        # In the caller's thread, so that it is the caller who hears of a port that is taken.
+        self._socket = socket.create_server((_HOST, port), backlog=1000)
+        try:
+            _try_what_a_loop_opens()
+        except BaseException:
+            self._socket.close()
+            raise
+        self.port: int = self._socket.getsockname()[1]
+        self._started: Future[None] = _uncancellable()
         self._ended: Future[None] = _uncancellable()
-        self._conversations: set[asyncio.Task[None] | None] = set()
         # A forgotten server must not keep the interpreter from ending.
         self._thread = Thread(target=self._run, name="MockNango", daemon=True)
-        self._loop: asyncio.AbstractEventLoop
+        self._loop: AbstractEventLoop
         self._stopping: asyncio.Event
 
-    def start(self) -> "Future[int]":
-        """Start; give a future for the port, or for the OSError where it is taken."""
-        self._thread.start()
+    def start(self) -> "Future[None]":
+        """Start; give a future for that, or for whatever kept the thread from serving."""
+        try:
+            self._thread.start()
+        except BaseException:
+            self._socket.close()
+            raise
         return self._started
 
     def stop(self) -> "Future[None]":
@@ -66,103 +90,145 @@ class HttpThread:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with self._socket, asyncio.Runner() as runner:
+                runner.run(self._serve())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
         finally:
             self._ended.set_result(None)
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        try:
-            server = await asyncio.start_server(
-                self._converse, _HOST, self._port, limit=_MAX_HEAD, backlog=1000
-            )
-        except OSError as error:
-            self._started.set_exception(error)
-            return
-        self._started.set_result(server.sockets[0].getsockname()[1])
+        protocols = _Protocols(self._answer)
+        server = await self._loop.create_server(protocols, sock=self._socket, backlog=1000)
+        self._started.set_result(None)
         await self._stopping.wait()
-        # What was accepted a moment ago begins to converse some turns of the loop later; closed
+        # What was accepted a moment ago gets its protocol some turns of the loop later; closed
         # before that, it would be left open.
         for _ in range(10):
             await asyncio.sleep(0)
         server.close()
-        conversations = [task for task in self._conversations if task]
-        for task in conversations:
-            task.cancel()
-        await asyncio.gather(*conversations, return_exceptions=True)
+        await protocols.end()
 
-    async def _converse(self, reader: StreamReader, writer: StreamWriter) -> None:
-        task = asyncio.current_task()
-        self._conversations.add(task)
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if _head_size(request) > _MAX_HEAD:
+            return _Sent(Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE), close=True)
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
-            while await self._answer_one(reader, writer):
-                pass
-            writer.close()
-            await writer.wait_closed()
-        except (ConnectionError, IncompleteReadError):
-            pass  # the client has gone
-        except asyncio.CancelledError:
-            pass  # the server stops; some Python 3.11 and 3.12 report a cancelled conversation
-        finally:
-            self._conversations.remove(task)
-            writer.transport.abort()
-
-    async def _answer_one(self, reader: StreamReader, writer: StreamWriter) -> bool:
-        """Answer the next request; say whether the connection stays open."""
-        try:
-            head = _Head.parse(await reader.readuntil(b"\r\n\r\n"))
-            await reader.readexactly(head.body_length)
-        except LimitOverrunError:
-            await _send(writer, Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE), close=True)
-            return False
-        except ValueError:
-            await _send(writer, Answer(HTTPStatus.BAD_REQUEST), close=True)
-            return False
-        reaction = self._handler(head.method, head.target, head.headers)
-        answer = reaction.answer
+            body = await request.content.read()
+        except web.RequestPayloadError:
+            return _Sent(Answer(HTTPStatus.BAD_REQUEST), close=True)
+        reaction = self._handler(request.method, request.raw_path, request.headers, body)
         await asyncio.sleep(reaction.delay)
-        if answer is None:
-            return False
-        close = head.closes or _closes(answer)
-        await _send(writer, answer, close=close, without_body=head.method == "HEAD")
-        return not close
+        if reaction.answer is None:
+            return _Nothing()
+        return _Sent(reaction.answer, close=not request.keep_alive or _closes(reaction.answer))
 
 
-@attrs.frozen
-class _Head:
-    method: str
-    target: str
-    version: str
-    headers: CIMultiDict[str]
+class _Protocols(web.Server):
+    """Makes aiohttp's protocol for each connection, and ends them all."""
 
-    @classmethod
-    def parse(cls, text: bytes) -> "_Head":
-        """Read the request line and the headers.
+    def __init__(self, answer: Callable[[web.BaseRequest], Any]) -> None:
+        # A client that goes away takes its delayed answer with it.
+        super().__init__(answer, handler_cancellation=True)
 
-        Raises:
-            ValueError: it is not HTTP.
-        """
-        first, *lines = text.decode("latin-1").rstrip("\r\n").split("\r\n")
-        method, target, version = first.split(" ")
-        headers = CIMultiDict[str]()
-        for line in lines:
-            name, value = line.split(":", 1)
-            headers.add(name, value.strip())
-        return cls(method, target, version, headers)
-
-    @property
-    def body_length(self) -> int:
-        return int(self.headers.get("Content-Length", "0"))
-
-    @property
-    def closes(self) -> bool:
-        # The end of a chunked body is not looked for.
-        return (
-            self.version != "HTTP/1.1"
-            or self.headers.get("Connection", "").lower() == "close"
-            or "Transfer-Encoding" in self.headers
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            max_line_size=_MAX_HEAD,
+            max_field_size=_MAX_HEAD,
         )
+
+    async def end(self) -> None:
+        """Close all connections, whatever they are about, and wait until they have gone."""
+        while connections := self.connections:
+            for connection in connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await asyncio.sleep(0)
+
+
+class _Protocol(web.RequestHandler):
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002  aiohttp passes it
+    ) -> web.StreamResponse:
+        """Answer what is not HTTP, or tell of a fault of the kit itself."""
+        if isinstance(exc, LineTooLong):
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.logger.error("MockNango failed at %s", request.rel_url.path, exc_info=exc)
+        return _Sent(Answer(status), close=True)
+
+
+class _Sent(web.StreamResponse):
+    """An answer that is sent as it stands: aiohttp's own would add headers to it."""
+
+    def __init__(self, answer: Answer, *, close: bool) -> None:
+        super().__init__()
+        self._answer = answer
+        self._close = close
+
+    @property
+    def keep_alive(self) -> bool:
+        return not self._close
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        """Send head and body."""
+        answer, writer = self._answer, request.writer
+        headers = CIMultiDict(answer.headers)
+        chunked = "Transfer-Encoding" in headers
+        if not chunked and answer.status not in _WITHOUT_LENGTH:
+            headers.setdefault("Content-Length", str(len(answer.body)))
+        headers.setdefault("Connection", "close" if self._close else "keep-alive")
+        phrase = ""
+        with contextlib.suppress(ValueError):
+            phrase = HTTPStatus(answer.status).phrase
+        lines = [f"HTTP/1.1 {answer.status:d} {phrase}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        await writer.write(head)
+        if request.method == "HEAD":
+            return writer
+        if chunked:
+            writer.enable_chunking()
+        await writer.write_eof(answer.body)
+        return writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Do nothing: all has been sent."""
+
+
+class _Nothing(web.StreamResponse):
+    """No answer: the connection is closed."""
+
+    async def prepare(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002  aiohttp passes it
+    ) -> AbstractStreamWriter:
+        """Say that there is nobody to answer."""
+        raise ConnectionAbortedError
+
+
+def _try_what_a_loop_opens() -> None:
+    # asyncio leaves a loop that it could not make half open, and complains of it long after.
+    with selectors.DefaultSelector():
+        for end in socket.socketpair():
+            end.close()
+
+
+def _head_size(request: web.BaseRequest) -> int:
+    # Each header has two marks around it and a line's end.
+    return len(request.raw_path) + sum(len(a) + len(b) + 4 for a, b in request.raw_headers)
 
 
 def _closes(answer: Answer) -> bool:
@@ -170,22 +236,6 @@ def _closes(answer: Answer) -> bool:
     return answer.headers.get("Connection", "").lower() == "close" or (
         length is not None and length != str(len(answer.body))
     )
-
-
-async def _send(
-    writer: StreamWriter, answer: Answer, *, close: bool, without_body: bool = False
-) -> None:
-    headers = CIMultiDict(answer.headers)
-    headers.setdefault("Content-Length", str(len(answer.body)))
-    headers.setdefault("Connection", "close" if close else "keep-alive")
-    phrase = ""
-    with contextlib.suppress(ValueError):
-        phrase = HTTPStatus(answer.status).phrase
-    lines = [f"HTTP/1.1 {answer.status:d} {phrase}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    writer.write(head if without_body else head + answer.body)
-    await writer.drain()
 
 
 def _uncancellable() -> "Future[Any]":

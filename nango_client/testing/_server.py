@@ -98,23 +98,28 @@ class MockNango(NangoState):
         """Start the server; `with` does it too.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is taken, or no file descriptor is left.
             RuntimeError: it is running.
+            Exception: whatever else kept it from starting, such as pytest-socket.
         """
         http = self._new_thread()
         started = http.start()
         try:
-            self._port = started.result()
+            started.result()
         except BaseException:
             http.abandon()
             raise
-        self._http = http
+        self._run_at(http)
 
     def stop(self) -> None:
         """Stop the server and close all connections to it; `with` does it too."""
         if self._http is not None:
             self._http.stop()
             self._forget(self._http)
+
+    def _run_at(self, http: HttpThread) -> None:
+        self._http, self._port = http, http.port
+        self._account.base_url = self.base_url
 
     def _forget(self, http: HttpThread) -> None:
         http.join()
@@ -141,11 +146,11 @@ class MockNango(NangoState):
         http = self._new_thread()
         started = http.start()
         try:
-            self._port = await asyncio.wrap_future(started)
+            await asyncio.wrap_future(started)
         except BaseException:
             http.abandon()
             raise
-        self._http = http
+        self._run_at(http)
         return self
 
     async def __aexit__(

@@ -1,5 +1,6 @@
 """What travels: requests as they are recorded, answers as they are sent."""
 
+import contextlib
 import json
 import re
 import zlib
@@ -11,10 +12,13 @@ from urllib.parse import parse_qsl, unquote
 import attrs
 from multidict import CIMultiDict
 
+from nango_client._wire.jsonlib import as_object
+
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
 
-_CONNECTION_PATH = re.compile(r"/connections?/([^/]+)")
+_CONNECTION_PATH = re.compile(r"/connections?/(?!metadata$)([^/]+)")
+_INTEGRATION_PATH = re.compile(r"/integrations/(?!quickstart$)([^/]+)(?:/.*)?")
 
 
 @attrs.frozen(kw_only=True)
@@ -40,29 +44,72 @@ class RecordedRequest:
     headers: Mapping[str, str] = attrs.field(repr=False)
     """The headers; looking them up ignores case."""
     connection_id: str | None
-    """The connection that was asked for, decoded; None where the path names none."""
+    """The connection that the request is about, by path, headers, query or body; None where that
+    is none or several."""
+    provider_config_key: str | None = None
+    """The integration that the request is about, found likewise."""
     raw_query: str = attrs.field(repr=False)
     """The query as it was sent, without the question mark."""
+    body: bytes = attrs.field(default=b"", repr=False)
+    """The body as it was sent; empty where there was none."""
 
     @classmethod
-    def parse(cls, method: str, target: str, headers: Mapping[str, str]) -> Self:
+    def parse(cls, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Self:
         """Read the request line's `target`, the path with the query."""
         raw_path, _, raw_query = target.partition("?")
-        found = _CONNECTION_PATH.fullmatch(raw_path)
+        query = dict(parse_qsl(raw_query, keep_blank_values=True))
+        named = _named(headers, query, body)
+        if found := _CONNECTION_PATH.fullmatch(raw_path):
+            named["connection_id"] = unquote(found[1])
+        if found := _INTEGRATION_PATH.fullmatch(raw_path):
+            named["provider_config_key"] = unquote(found[1])
         return cls(
             method=method,
             path=unquote(raw_path),
             raw_path=raw_path,
-            query=dict(parse_qsl(raw_query, keep_blank_values=True)),
+            query=query,
             headers=headers,
-            connection_id=unquote(found[1]) if found else None,
+            connection_id=named.get("connection_id"),
+            provider_config_key=named.get("provider_config_key"),
             raw_query=raw_query,
+            body=body,
         )
+
+    def json(self) -> Any:
+        """Give the body, read as JSON.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return json.loads(self.body)
 
     def __str__(self) -> str:
         """Give the request line, cut where it is very long."""
         line = f"{self.method} {self.raw_path}" + (f"?{self.raw_query}" if self.raw_query else "")
         return line if len(line) <= 300 else f"{line[:300]}..."  # noqa: PLR2004
+
+
+# Where the ids stand in the requests of all endpoints: in headers, and in queries and bodies.
+_NAMES = {
+    "connection_id": ("Connection-Id", ("connection_id", "connectionId")),
+    "provider_config_key": (
+        "Provider-Config-Key",
+        ("provider_config_key", "integration_id", "integrationId", "unique_key"),
+    ),
+}
+
+
+def _named(headers: Mapping[str, str], query: Mapping[str, str], body: bytes) -> dict[str, str]:
+    sent: Mapping[str, Any] = query
+    with contextlib.suppress(ValueError):
+        sent = {**query, **(as_object(json.loads(body)) or {})}
+    named: dict[str, str] = {}
+    for name, (header, keys) in _NAMES.items():
+        found = (headers.get(header), *(sent.get(key) for key in keys))
+        for value in found:
+            if isinstance(value, str):
+                named.setdefault(name, value)
+    return named
 
 
 @attrs.frozen
@@ -100,6 +147,15 @@ class Answer:
         headers.setdefault("Date", formatdate(now, usegmt=True))
         headers.setdefault("Keep-Alive", "timeout=61")
         return attrs.evolve(self, headers=headers)
+
+
+class Refusal(Exception):  # noqa: N818  what the server decides is no error of the kit
+    """A request that is not served; `hint` says what was expected where that was not planned."""
+
+    def __init__(self, answer: Answer, hint: str | None = None) -> None:
+        super().__init__()
+        self.answer = answer
+        self.hint = hint
 
 
 @attrs.frozen

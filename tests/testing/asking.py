@@ -48,13 +48,37 @@ def ask(
 
 
 def send(
-    nango: NangoState, target: str, *, method: str = "GET", headers: dict[str, str] | None = None
+    nango: NangoState,
+    target: str,
+    *,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    body: Any = None,
+    key: str | None = None,
 ) -> Reply:
-    """Send any request, with the server's key unless headers are given."""
+    """Send any request, with a key (the server's by default) unless headers are given."""
     if headers is None:
-        headers = {"Authorization": f"Bearer {nango.api_key}"}
-    answer = nango.react(method, target, headers).answer
+        headers = {"Authorization": f"Bearer {key or nango.api_key}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+    sent = b"" if body is None else json.dumps(body).encode()
+    answer = nango.react(method, target, headers, sent).answer
     assert answer is not None
-    is_json = answer.headers["Content-Type"] == "application/json; charset=utf-8"
-    body = answer.body.decode()
-    return Reply(answer.status, dict(answer.headers), json.loads(body) if is_json else body)
+    is_json = answer.headers.get("Content-Type") == "application/json; charset=utf-8"
+    text = answer.body.decode()
+    return Reply(answer.status, dict(answer.headers), json.loads(text) if is_json else text)
+
+
+def post(nango: NangoState, target: str, body: Any, key: str | None = None) -> Reply:
+    """Send a body."""
+    return send(nango, target, method="POST", body=body, key=key)
+
+
+def patch(nango: NangoState, target: str, body: Any) -> Reply:
+    """Send a change."""
+    return send(nango, target, method="PATCH", body=body)
+
+
+def delete(nango: NangoState, target: str) -> Reply:
+    """Ask for something to be gone."""
+    return send(nango, target, method="DELETE")

@@ -88,7 +88,7 @@ def test_a_malformed_query_is_refused(
     assert (reply.status, reply.error["code"]) == (400, "invalid_query_params")
     assert "message" not in reply.error
     assert [(issue["code"], issue["path"]) for issue in reply.error["errors"]] == [(code, path)]
-    assert "force_refresh=true" in reply.headers["X-MockNango-Expected"]
+    assert "it takes provider_config_key, refresh_token" in reply.headers["X-MockNango-Expected"]
 
 
 def test_options_that_are_off_are_taken(nango: NangoState) -> None:
@@ -154,18 +154,21 @@ def test_a_hint_names_only_some_of_many_connections(nango: NangoState) -> None:
     assert ask(nango, "x").headers["X-MockNango-Expected"].endswith("c8/github and 2 more")
 
 
-@pytest.mark.parametrize("path", ["/nope", "/connection", "/connections/a/b", "/"])
+@pytest.mark.parametrize("path", ["/nope", "/conection/user-42", "/connections/a/b", "/"])
 def test_an_unknown_path_answers_a_page(nango: NangoState, path: str) -> None:
-    """An unknown GET path is a 200 with HTML, as on the real server, and says what is there."""
+    """An unknown GET path is a 200 with HTML, as on the real server, and says what is near."""
     reply = send(nango, path)
 
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert "GET /connection/{connection_id}" in reply.document
+    assert "no such endpoint; near it are " in reply.document
+    if "connection" not in path.replace("conection", "connection"):
+        return
+    assert "GET /connection" in reply.document
 
 
 @pytest.mark.parametrize("path", ["/nope", "/connection/user-42?provider_config_key=github"])
 def test_other_methods_are_not_found(nango: NangoState, path: str) -> None:
-    """Anything but a GET is a 404 with HTML."""
+    """Any other method that a path does not take is a 404 with HTML."""
     reply = send(nango, path, method="POST")
 
     assert (reply.status, reply.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
@@ -254,9 +257,7 @@ def test_unexpected_requests_fail_with_their_names(nango: NangoState) -> None:
         "no such connection; known: user-42/github"
     )
     assert lines[2].startswith("  GET /nope?xxx")
-    assert lines[2].endswith(
-        "x...: MockNango answers GET /connection/{connection_id}?provider_config_key={key}"
-    )
+    assert "x...: no such endpoint; near it are " in lines[2]
 
 
 def test_unexpected_requests_can_be_cleared(nango: NangoState) -> None:

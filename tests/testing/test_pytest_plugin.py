@@ -78,7 +78,7 @@ def test_strict_tests_fail_on_unexpected_requests(tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert "3 passed, 1 error" in ran.stdout
     assert "ERROR test_it.py::test_strict - AssertionError: unexpected requests" in ran.stdout
-    assert "GET /nope: MockNango answers GET /connection/{connection_id}" in ran.stdout
+    assert "GET /nope: no such endpoint" in ran.stdout
 
 
 def test_it_is_found_and_can_be_turned_off(tmp_path: Path) -> None:
