@@ -43,16 +43,19 @@ if TYPE_CHECKING:
         ActionRun,
         ApiKeyCredentials,
         AppCredentials,
+        AsyncActionWebhook,
+        AuthWebhook,
         AwsSigV4Credentials,
         BasicCredentials,
         BillCredentials,
+        ConnectSession,
         Connection,
         ConnectionIssue,
         ConnectionSummary,
-        ConnectSession,
         Credentials,
         CustomCredentials,
         EndUser,
+        ForwardWebhook,
         Function,
         FunctionCode,
         GitHubAppInstallation,
@@ -73,10 +76,15 @@ if TYPE_CHECKING:
         SyncResult,
         SyncStatus,
         SyncVariant,
+        SyncWebhook,
         TbaCredentials,
         TwoStepCredentials,
         UnknownCredentials,
+        UnknownWebhook,
         Variables,
+        WebhookEndUser,
+        WebhookError,
+        WebhookEvent,
     )
 
     __version__: str
@@ -88,6 +96,8 @@ __all__ = [
     "ActionRun",
     "ApiKeyCredentials",
     "AppCredentials",
+    "AsyncActionWebhook",
+    "AuthWebhook",
     "AuthenticationError",
     "AwsSigV4Credentials",
     "BadRequestError",
@@ -108,6 +118,7 @@ __all__ = [
     "DecodeError",
     "EndUser",
     "Event",
+    "ForwardWebhook",
     "Function",
     "FunctionCode",
     "GitHubAppInstallation",
@@ -144,6 +155,7 @@ __all__ = [
     "SyncResult",
     "SyncStatus",
     "SyncVariant",
+    "SyncWebhook",
     "SystemClock",
     "TbaCredentials",
     "TimeoutPolicy",
@@ -152,9 +164,13 @@ __all__ = [
     "TwoStepCredentials",
     "UnknownCredentials",
     "UnknownIntegrationError",
+    "UnknownWebhook",
     "UnsupportedProviderError",
     "Variables",
     "WaitTimeoutError",
+    "WebhookEndUser",
+    "WebhookError",
+    "WebhookEvent",
 ]
 
 # Where the names live. They are imported on first use, because pytest loads this package in every
@@ -168,6 +184,7 @@ _HOMES = {
     "RetryPolicy": "_config",
     "TimeoutPolicy": "_config",
     "Event": "_events",
+    "WebhookError": "models",
 }
 
 

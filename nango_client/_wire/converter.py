@@ -196,7 +196,7 @@ def _make_tuple_hook(kind: Any, converter: Converter) -> Hook:
 
 
 def _make_quick_model_hook(cls: type[Any], converter: Converter) -> Hook:
-    return _with_extra(cls, make_model_hook(cls, converter))
+    return _with_extra(cls, make_model_hook(cls, converter.get_structure_hook))
 
 
 def _make_detailed_model_hook(cls: type[Any], converter: Converter) -> Hook:

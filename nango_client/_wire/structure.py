@@ -11,7 +11,6 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 import attrs
-from cattrs import Converter
 
 from nango_client._wire.optional import is_optional
 from nango_client.models._base import wire_name
@@ -19,13 +18,14 @@ from nango_client.models._base import wire_name
 Hook = Callable[[Any, Any], Any]
 
 
-def make_model_hook(cls: type[Any], converter: Converter) -> Hook:
+def make_model_hook(cls: type[Any], hook_for: Callable[[Any], Hook]) -> Hook:
     """Make the function that turns a JSON object into a `cls`.
 
-    Text, whole numbers and literals are taken as they are, and nothing else in their place; of
-    timestamps only those in UTC. Other fields have their hooks from `converter`, and where one of
-    these fails, so does the whole: inside may be a timestamp that is only odd. An optional scalar
-    (`is_optional`) has its default in place of anything else. For an `Organization` it reads::
+    Text, whole numbers, truth values and literals are taken as they are, and nothing else in their
+    place; of timestamps only those in UTC. Other fields have their hooks from `hook_for`, and where
+    one of these fails, so does the whole: inside may be a timestamp that is only odd. An optional
+    scalar (`is_optional`) has its default in place of anything else. For an `Organization` it
+    reads::
 
         def structure(wire, _):
             self = new(draft)
@@ -45,13 +45,13 @@ def make_model_hook(cls: type[Any], converter: Converter) -> Hook:
         cls: an attrs class without validators and converters; the names of its fields are all that
             enters the source text. A field whose default is made from the instance is taken for
             one that the wire does not have.
-        converter: gives the hooks of what is no scalar.
+        hook_for: gives the hook of a type that is no scalar.
     """
     scope: dict[str, Any] = {"cls": cls, "new": object.__new__, "draft": _unfrozen(cls)}
     lines = [
         line
         for field in attrs.fields(cls)
-        for line in _lines(field, wire_name(field), converter, scope)
+        for line in _lines(field, wire_name(field), hook_for, scope)
     ]
     source = "\n    ".join(
         [
@@ -75,7 +75,10 @@ def _unfrozen(cls: type[Any]) -> type[Any]:
 
 
 def _lines(
-    field: "attrs.Attribute[Any]", wire_name: str, converter: Converter, scope: dict[str, Any]
+    field: "attrs.Attribute[Any]",
+    wire_name: str,
+    hook_for: Callable[[Any], Hook],
+    scope: dict[str, Any],
 ) -> Iterator[str]:
     """Give the lines that read, check and set one field; `scope` gets what they name."""
     name = field.name
@@ -96,7 +99,7 @@ def _lines(
         scope |= {"from_iso": datetime.fromisoformat, "utc": UTC}
         otherwise = ["value = from_iso(value)", "if value.tzinfo is not utc: raise ValueError"]
     else:
-        scope[f"hook_{name}"], scope[f"kind_{name}"] = converter.get_structure_hook(kind), kind
+        scope[f"hook_{name}"], scope[f"kind_{name}"] = hook_for(kind), kind
         otherwise = [f"value = hook_{name}(value, kind_{name})"]
     if may_be_null:
         as_it_is.append("value is None")

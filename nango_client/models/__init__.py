@@ -35,11 +35,23 @@ from nango_client.models.providers import Provider
 from nango_client.models.records import Record, RecordMetadata, RecordPage
 from nango_client.models.sessions import ConnectSession
 from nango_client.models.syncs import SyncResult, SyncStatus, SyncVariant
+from nango_client.models.webhooks import (
+    AsyncActionWebhook,
+    AuthWebhook,
+    ForwardWebhook,
+    SyncWebhook,
+    UnknownWebhook,
+    WebhookEndUser,
+    WebhookError,
+    WebhookEvent,
+)
 
 __all__ = [
     "ActionRun",
     "ApiKeyCredentials",
     "AppCredentials",
+    "AsyncActionWebhook",
+    "AuthWebhook",
     "AwsSigV4Credentials",
     "BasicCredentials",
     "BillCredentials",
@@ -50,6 +62,7 @@ __all__ = [
     "Credentials",
     "CustomCredentials",
     "EndUser",
+    "ForwardWebhook",
     "Function",
     "FunctionCode",
     "GitHubAppInstallation",
@@ -70,8 +83,13 @@ __all__ = [
     "SyncResult",
     "SyncStatus",
     "SyncVariant",
+    "SyncWebhook",
     "TbaCredentials",
     "TwoStepCredentials",
     "UnknownCredentials",
+    "UnknownWebhook",
     "Variables",
+    "WebhookEndUser",
+    "WebhookError",
+    "WebhookEvent",
 ]
