@@ -32,16 +32,16 @@ _KINDS: Final[dict[str, Any]] = {
 def read_event(body: bytes) -> WebhookEvent | None:
     """Give what a body says; None where it is no JSON."""
     try:
-        raw = freeze(loads_any(body))
+        raw: Any = loads_any(body)
     except ValueError:
         return None
-    kind = raw.get("type") if isinstance(raw, FrozenDict) else None
+    kind = raw.get("type") if raw.__class__ is dict else None
     if not isinstance(kind, str):
         return UnknownWebhook(raw=raw)
     return _read_envelope(kind, raw) or UnknownWebhook(type=kind, raw=raw)
 
 
-def _read_envelope(type_: str, raw: FrozenDict) -> _Enveloped | None:
+def _read_envelope(type_: str, raw: dict[str, Any]) -> _Enveloped | None:
     """Give the event of a body that has all that Nango promises of its type, else None.
 
     A provider's own payload may have the same ``type``: it comes without an envelope where it fits
@@ -83,25 +83,27 @@ def _hook_for(kind: Any) -> Hook:
     return _hook(kind) if attrs.has(kind) else _CONTAINERS[kind]
 
 
-# What is inside the body is frozen already.
+# The models freeze any JSON when somebody asks for it.
 def _any_json(value: Any, _: object) -> Any:
     return value
 
 
 def _json_object(value: Any, _: object) -> Mapping[str, JsonValue]:
-    if not isinstance(value, FrozenDict):
+    if value.__class__ is not dict:
         raise TypeError
-    return value
+    frozen: Mapping[str, JsonValue] = freeze(value)
+    return frozen
 
 
-def _tags(value: Any, _: object) -> Mapping[str, JsonValue]:
+def _tags(value: Any, _: object) -> Mapping[str, str]:
     if value is None:
         return EMPTY
-    tags = _json_object(value, _)
-    for tag in tags.values():
+    if value.__class__ is not dict:
+        raise TypeError
+    for tag in value.values():
         if tag.__class__ is not str:
             raise TypeError
-    return tags
+    return FrozenDict(value)
 
 
 _CONTAINERS: Final[dict[object, Hook]] = {

@@ -8,7 +8,14 @@ from datetime import datetime
 from typing import Literal, NoReturn, SupportsIndex
 
 from nango_client.models._base import JsonValue, Model, hidden, model, shown
-from nango_client.models._frozen import EMPTY
+from nango_client.models._frozen import EMPTY, freeze
+
+
+def _frozen(owner: Model, slot: str) -> JsonValue:
+    """Freeze what a slot holds, once it is asked for: few receivers look at the whole body."""
+    value: JsonValue = freeze(getattr(owner, slot))
+    object.__setattr__(owner, slot, value)
+    return value
 
 
 @model
@@ -52,12 +59,22 @@ class WebhookError(Model):
     type: str = shown()
     description: str = hidden()
     """The server's own text, which may quote what a provider or a script wrote."""
-    payload: JsonValue = None
-    """More about it, such as a script's stack trace."""
+    _payload: JsonValue = hidden(default=None, wire="payload", alias="payload")
+
+    @property
+    def payload(self) -> JsonValue:
+        """More about it, such as a script's stack trace, read-only."""
+        return _frozen(self, "_payload")
 
 
+@model
 class _Event(Model):
-    __slots__ = ()
+    _raw: JsonValue = hidden(default=EMPTY, wire="raw", alias="raw")
+
+    @property
+    def raw(self) -> JsonValue:
+        """The whole body, read-only."""
+        return _frozen(self, "_raw")
 
     def __reduce_ex__(self, _protocol: SupportsIndex) -> NoReturn:
         text = (
@@ -71,8 +88,6 @@ class _Event(Model):
 class _Enveloped(_Event):
     connection_id: str = shown(wire="connectionId")
     provider_config_key: str = shown(wire="providerConfigKey")
-    raw: JsonValue
-    """The whole body."""
 
 
 @model
@@ -172,8 +187,12 @@ class ForwardWebhook(_Enveloped):
 
     type: Literal["forward"] = shown(default="forward")
     provider: str = shown(wire="from")
-    payload: JsonValue
-    """What the provider sent; of Google's notifications their headers."""
+    _payload: JsonValue = hidden(wire="payload", alias="payload")
+
+    @property
+    def payload(self) -> JsonValue:
+        """What the provider sent, read-only; of Google's notifications their headers."""
+        return _frozen(self, "_payload")
 
 
 @model
@@ -189,9 +208,7 @@ class UnknownWebhook(_Event):
     connection_id: None = shown(default=None)
     provider_config_key: None = shown(default=None)
     type: str | None = None
-    """The body's own ``type``, where it has one and that is text."""
-    raw: JsonValue
-    """The whole body, which may be any JSON."""
+    """The body's own ``type``, where it has one and that is text; `raw` may be any JSON."""
 
 
 WebhookEvent = AuthWebhook | SyncWebhook | AsyncActionWebhook | ForwardWebhook | UnknownWebhook
