@@ -4,7 +4,6 @@ import email
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp.web
 import django.conf
 import django.test
 import flask
@@ -23,8 +22,7 @@ BODY, HEADERS, KEY = DELIVERY.body, DELIVERY.headers, DELIVERY.key
 
 def from_aiohttp(pairs: list[tuple[str, str]]) -> Any:
     headers = CIMultiDictProxy(CIMultiDict(pairs))
-    request: aiohttp.web.Request = make_mocked_request("POST", "/", headers=headers)
-    return request.headers
+    return make_mocked_request("POST", "/", headers=headers).headers
 
 
 def from_starlette(pairs: list[tuple[str, str]]) -> Any:

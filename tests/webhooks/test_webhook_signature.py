@@ -43,9 +43,7 @@ def test_a_known_body_and_key_give_the_known_signatures() -> None:
 def test_what_a_server_signed_is_accepted(delivery: Delivery) -> None:
     """Every delivery that was captured verifies, by either hash."""
     webhooks.verify(delivery.body, delivery.headers, delivery.key)
-    webhooks.verify(
-        delivery.body, only_legacy(delivery.headers), delivery.key, allow_legacy=True
-    )
+    webhooks.verify(delivery.body, only_legacy(delivery.headers), delivery.key, allow_legacy=True)
 
     signed = webhooks.sign(delivery.body, delivery.key)
     assert signed.items() <= delivery.headers.items()
