@@ -1,5 +1,6 @@
 """Whether Nango signed a request."""
 
+import hmac
 import re
 from collections.abc import Callable
 from typing import Any
@@ -124,6 +125,23 @@ def test_any_of_several_keys_may_match() -> None:
         webhooks.verify(b"{}", SIGNED, keys)
     with pytest.raises(InvalidSignatureError):
         webhooks.verify(b"{}", SIGNED, ["new", "newer"])
+
+
+def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every key, so that the time tells neither how much of one fits nor which one does."""
+    compared: list[tuple[object, object]] = []
+    compare = hmac.compare_digest
+
+    def note(given: str, expected: str) -> bool:
+        compared.append((given, expected))
+        return compare(given, expected)
+
+    monkeypatch.setattr(hmac, "compare_digest", note)
+
+    webhooks.verify(b"{}", SIGNED, [KEY, "new", "newer"])
+
+    expected = [webhooks.sign(b"{}", key)[HMAC] for key in (KEY, "new", "newer")]
+    assert compared == [(SIGNED[HMAC], each) for each in expected]
 
 
 def test_the_key_comes_from_the_environment_if_none_is_given(
