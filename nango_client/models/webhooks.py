@@ -9,6 +9,7 @@ from typing import Literal, NoReturn, SupportsIndex
 
 from nango_client.models._base import JsonValue, Model, hidden, model, shown
 from nango_client.models._frozen import EMPTY, freeze
+from nango_client.models.syncs import SyncResult
 
 
 def _frozen(owner: Model, slot: str) -> JsonValue:
@@ -16,20 +17,6 @@ def _frozen(owner: Model, slot: str) -> JsonValue:
     value: JsonValue = freeze(getattr(owner, slot))
     object.__setattr__(owner, slot, value)
     return value
-
-
-@model
-class SyncResult(Model):
-    """How many records a run of a sync changed.
-
-    Example:
-        >>> SyncResult(added=5, updated=0, deleted=1)
-        SyncResult(added=5, updated=0, deleted=1)
-    """
-
-    added: int = shown()
-    updated: int = shown()
-    deleted: int = shown()
 
 
 @model

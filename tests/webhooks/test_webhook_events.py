@@ -193,7 +193,7 @@ def test_an_auth_event_that_is_not_right_is_unknown(changes: dict[str, Any]) -> 
         {"modifiedAfter": "2026-11-27T04:26:44.393"},
         {"modifiedAfter": 7},
         {"modifiedAfter": None},
-        {"responseResults": {"added": 1, "updated": 1}},
+        {"responseResults": 6},
         {"responseResults": {"added": True, "updated": 1, "deleted": 1}},
         {"responseResults": None},
         {"checkpoints": []},
