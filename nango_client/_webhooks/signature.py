@@ -54,7 +54,7 @@ def read_body(body: object) -> bytes | InvalidArgumentError:
     )
 
 
-def read_keys(signing_key: object) -> list[bytes] | ConfigurationError:
+def read_keys(signing_key: Any) -> list[bytes] | ConfigurationError:
     """Give the keys of an argument, or of the environment where it is None."""
     if signing_key is None:
         signing_key = os.environ.get(KEY_VARIABLE)
@@ -63,12 +63,13 @@ def read_keys(signing_key: object) -> list[bytes] | ConfigurationError:
                 f"no webhook signing key: pass signing_key=... or set {KEY_VARIABLE} "
                 "(Nango shows it under Environment Settings, Webhooks)"
             )
-    if isinstance(signing_key, str):
-        signing_key = (signing_key,)
-    elif not isinstance(signing_key, Iterable):
-        return ConfigurationError("signing_key must be a str, or several in a list")
+    given: Iterable[object] = (signing_key,)
+    if not isinstance(signing_key, str):
+        if not isinstance(signing_key, Iterable):
+            return ConfigurationError("signing_key must be a str, or several in a list")
+        given = signing_key
     keys: list[bytes] = []
-    for key in cast("Iterable[object]", signing_key):
+    for key in given:
         if not isinstance(key, str):
             return ConfigurationError("each webhook signing key must be a str")
         # Secrets mounted as files end in a newline.
@@ -113,9 +114,11 @@ def find_fault(
     # Only ASCII text can be compared in constant time.
     if not isinstance(signature, str) or not signature.isascii():
         return InvalidSignatureError(f"the request's header {name} is not a signature")
-    # All keys are tried, so that the time does not tell which one it was.
-    matches = [hmac.compare_digest(signature, sign(body, key)) for key in keys]
-    if not any(matches):
+    fits = False
+    for key in keys:
+        # All keys are tried, so that the time does not tell which one it was.
+        fits |= hmac.compare_digest(signature, sign(body, key))
+    if not fits:
         return InvalidSignatureError(
             f"{name} does not fit body and key: check that the key is the environment's webhook "
             "signing key, which need not be its API key, and that body is the request's raw bytes"
