@@ -67,7 +67,7 @@ def read_keys(signing_key: Any) -> list[bytes] | ConfigurationError:
     if not isinstance(signing_key, str):
         if not isinstance(signing_key, Iterable):
             return ConfigurationError("signing_key must be a str, or several in a list")
-        given = signing_key
+        given = cast("Iterable[object]", signing_key)
     keys: list[bytes] = []
     for key in given:
         if not isinstance(key, str):
