@@ -31,8 +31,13 @@ from nango_client._resources.providers import Providers
 from nango_client._resources.records import Records
 from nango_client._resources.syncs import Syncs
 from nango_client._resources.writes import Writes
-from nango_client.exceptions import ClientClosedError, ConfigurationError, NangoError
-from nango_client.models import Connection
+from nango_client.exceptions import (
+    ClientClosedError,
+    ConfigurationError,
+    InvalidArgumentError,
+    NangoError,
+)
+from nango_client.models import AuthWebhook, Connection, WebhookEvent
 
 _T = TypeVar("_T")
 
@@ -264,6 +269,27 @@ class NangoClient:
         fetch under way is not cached, and later calls do not wait for it.
         """
         return self._lookup.invalidate(connection_id, provider_config_key)
+
+    def invalidate_for(self, event: WebhookEvent) -> int:
+        """Drop what a webhook says is replaced, as `invalidate` does; give the number dropped.
+
+        That is the connection that was made, made again, or renewed after a failure. Any other
+        event drops nothing: a renewal that failed says nothing about the token that is cached,
+        and Nango announces every failed try.
+
+        Args:
+            event: what `nango_client.webhooks.receive` gave.
+        """
+        if not isinstance(event, WebhookEvent):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgumentError("event must be what webhooks.receive gave")
+        match event:
+            case (
+                AuthWebhook(operation="creation" | "override")
+                | AuthWebhook(operation="refresh", success=True)
+            ):
+                return self.invalidate(event.connection_id, event.provider_config_key)
+            case _:
+                return 0
 
     def cache_info(self) -> CacheInfo:
         """Give the cache's counts since the client was made."""

@@ -58,7 +58,7 @@ def resolve_public_name(
     if node.get("refdomain") != "py" or not target.startswith(PACKAGE):
         return None
     name = target.rpartition(".")[2]
-    for home in (PACKAGE, f"{PACKAGE}.testing"):
+    for home in (PACKAGE, f"{PACKAGE}.testing", f"{PACKAGE}.webhooks"):
         found = env.get_domain("py").resolve_any_xref(
             env, node["refdoc"], app.builder, f"{home}.{name}", node, content
         )

@@ -196,7 +196,9 @@ def _make_tuple_hook(kind: Any, converter: Converter) -> Hook:
 
 
 def _make_quick_model_hook(cls: type[Any], converter: Converter) -> Hook:
-    hook = make_model_hook(cls, converter, partial(_structure_hook, detailed=True))
+    hook = make_model_hook(
+        cls, converter.get_structure_hook, partial(_structure_hook, detailed=True)
+    )
     # A lazy one keeps the whole object anyway, until it is asked for.
     return hook if issubclass(cls, LazyModel) else _with_extra(cls, hook)
 

@@ -59,6 +59,16 @@ def parse_with_stdlib(body: bytes) -> Any:
     return value
 
 
+_decode_any = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+def _parse_any(body: bytes) -> Any:
+    try:
+        return _decode_any(body.decode())
+    except RecursionError:
+        raise ValueError from None
+
+
 try:
     from orjson import loads as _orjson_loads
 
@@ -96,6 +106,18 @@ def _may_be_deep(body: bytes) -> bool:
             break  # Brackets inside of texts.
         rest = shorter
     return True
+
+
+def loads_any(body: bytes) -> Any:
+    """Parse JSON of others, which the API makes no promise about.
+
+    Integers keep all their digits, and text its lone surrogates: some providers cut strings in the
+    middle of a character, and their words are not ours to refuse.
+
+    Raises:
+        ValueError: it is not JSON, or nested too deep to be meant.
+    """
+    return loads(body, _parse_any)
 
 
 def _is_deep(value: object) -> bool:

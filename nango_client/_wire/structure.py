@@ -11,7 +11,6 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 import attrs
-from cattrs import Converter
 
 from nango_client._wire.optional import is_optional
 from nango_client.exceptions import DecodeError
@@ -20,13 +19,18 @@ from nango_client.models._base import LazyModel, is_later, whole_field, wire_nam
 Hook = Callable[[Any, Any], Any]
 
 
-def make_model_hook(cls: type[Any], converter: Converter, in_detail: Callable[[Any], Hook]) -> Hook:
+def make_model_hook(
+    cls: type[Any],
+    hook_for: Callable[[Any], Hook],
+    in_detail: Callable[[Any], Hook] | None = None,
+) -> Hook:
     """Make the function that turns a JSON object into a `cls`.
 
-    Text, whole numbers and literals are taken as they are, and nothing else in their place; of
-    timestamps only those in UTC. Other fields have their hooks from `converter`, and where one of
-    these fails, so does the whole: inside may be a timestamp that is only odd. An optional scalar
-    (`is_optional`) has its default in place of anything else. For an `Organization` it reads::
+    Text, whole numbers, truth values and literals are taken as they are, and nothing else in their
+    place; of timestamps only those in UTC. Other fields have their hooks from `hook_for`, and where
+    one of these fails, so does the whole: inside may be a timestamp that is only odd. An optional
+    scalar (`is_optional`) has its default in place of anything else. For an `Organization` it
+    reads::
 
         def structure(wire, _):
             self = new(draft)
@@ -46,20 +50,18 @@ def make_model_hook(cls: type[Any], converter: Converter, in_detail: Callable[[A
         cls: an attrs class without validators and converters; the names of its fields are all that
             enters the source text. A field whose default is made from the instance is taken for
             one that the wire does not have.
-        converter: gives the hooks of what is no scalar.
-        in_detail: gives the hook that takes whatever is right, for what is read later.
+        hook_for: gives the hook of a type that is no scalar.
+        in_detail: gives the hook that takes whatever is right, for what a lazy model reads later.
     """
     scope: dict[str, Any] = {"cls": cls, "new": object.__new__, "draft": _unfrozen(cls)}
     fields: list[attrs.Attribute[Any]] = list(attrs.fields(cls))
     lines: list[str] = []
     if issubclass(cls, LazyModel):
         rest = [field for field in fields if is_optional(field) or is_later(field)]
-        cls._read_rest = staticmethod(_make_reader(cls, rest, converter, in_detail))
+        cls._read_rest = staticmethod(_make_reader(cls, rest, hook_for, in_detail or hook_for))
         fields = [field for field in fields if not is_optional(field)]
         lines = ["self._unread = wire"]
-    lines += [
-        line for field in fields for line in _lines(field, wire_name(field), converter, scope)
-    ]
+    lines += [line for field in fields for line in _lines(field, wire_name(field), hook_for, scope)]
     source = "\n    ".join(
         [
             "def structure(wire, _):",
@@ -78,11 +80,11 @@ def make_model_hook(cls: type[Any], converter: Converter, in_detail: Callable[[A
 def _make_reader(
     cls: type[Any],
     fields: "list[attrs.Attribute[Any]]",
-    converter: Converter,
+    hook_for: Callable[[Any], Hook],
     in_detail: Callable[[Any], Hook],
 ) -> Callable[[Any], Mapping[str, Any]]:
     """Make the function that gives the values of these fields out of a wire's object."""
-    hooks = [(each, wire_name(each), converter.get_structure_hook(each.type)) for each in fields]
+    hooks = [(each, wire_name(each), hook_for(each.type)) for each in fields]
     whole = whole_field(cls)
 
     def read_rest(wire: Any) -> Mapping[str, Any]:
@@ -121,7 +123,10 @@ def _unfrozen(cls: type[Any]) -> type[Any]:
 
 
 def _lines(
-    field: "attrs.Attribute[Any]", wire_name: str, converter: Converter, scope: dict[str, Any]
+    field: "attrs.Attribute[Any]",
+    wire_name: str,
+    hook_for: Callable[[Any], Hook],
+    scope: dict[str, Any],
 ) -> Iterator[str]:
     """Give the lines that read, check and set one field; `scope` gets what they name."""
     name = field.name
@@ -145,7 +150,7 @@ def _lines(
         scope |= {"from_iso": datetime.fromisoformat, "utc": UTC}
         otherwise = ["value = from_iso(value)", "if value.tzinfo is not utc: raise ValueError"]
     else:
-        scope[f"hook_{name}"], scope[f"kind_{name}"] = converter.get_structure_hook(kind), kind
+        scope[f"hook_{name}"], scope[f"kind_{name}"] = hook_for(kind), kind
         otherwise = [f"value = hook_{name}(value, kind_{name})"]
     if may_be_null:
         as_it_is.append("value is None")

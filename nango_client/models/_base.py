@@ -46,9 +46,22 @@ def shown(*, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool 
     return attrs.field(default=default, metadata={_SHOWN: True, _WIRE: wire, _EXACT: exact})
 
 
-def hidden(*, default: Any = attrs.NOTHING, wire: str | None = None, exact: bool = False) -> Any:
-    """Declare a field that never shows; by itself the same as no declaration."""
-    return attrs.field(default=default, metadata={_WIRE: wire, _EXACT: exact})
+def hidden(
+    *,
+    default: Any = attrs.NOTHING,
+    wire: str | None = None,
+    exact: bool = False,
+    alias: str | None = None,
+) -> Any:
+    """Declare a field that never shows; by itself the same as no declaration.
+
+    Args:
+        default: its value where the wire has none.
+        wire: the wire's name for it, where that is another.
+        exact: a value of another shape is an error, although the field has a default.
+        alias: the argument's name, where that is another.
+    """
+    return attrs.field(default=default, alias=alias, metadata={_WIRE: wire, _EXACT: exact})
 
 
 def later(*, wire: str) -> Any:

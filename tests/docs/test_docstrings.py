@@ -16,15 +16,20 @@ from doc_blocks import compare, run_async
 
 import nango_client
 import nango_client.testing
+from nango_client import webhooks
 
 NAMES = [
     *((nango_client, name) for name in nango_client.__all__),
+    # Its models are those at the top.
+    *((webhooks, name) for name in webhooks.__all__ if name not in nango_client.__all__),
     *((nango_client.testing, name) for name in nango_client.testing.__all__),
 ]
 
 
 def _docstring(home: Any, name: str) -> str:
     value = getattr(home, name)
+    if inspect.isroutine(value):
+        return inspect.cleandoc(value.__doc__ or "")
     if inspect.isclass(value):
         return inspect.cleandoc(value.__dict__["__doc__"])
     # A union has no docstring of its own; the one below the assignment stands for it.

@@ -6,6 +6,8 @@ from typing import assert_never, assert_type
 from nango_client import (
     ApiKeyCredentials,
     AppCredentials,
+    AsyncActionWebhook,
+    AuthWebhook,
     AwsSigV4Credentials,
     BasicCredentials,
     BillCredentials,
@@ -15,6 +17,8 @@ from nango_client import (
     Credentials,
     CustomCredentials,
     Event,
+    ForwardWebhook,
+    JsonValue,
     JwtCredentials,
     NangoClient,
     NoCredentials,
@@ -24,11 +28,16 @@ from nango_client import (
     RateLimitError,
     RetryPolicy,
     SignatureCredentials,
+    SyncResult,
+    SyncWebhook,
     SystemClock,
     TbaCredentials,
     TimeoutPolicy,
     TwoStepCredentials,
     UnknownCredentials,
+    UnknownWebhook,
+    WebhookEvent,
+    webhooks,
 )
 from nango_client.testing import FakeClock, MockNango
 
@@ -117,3 +126,40 @@ def exhaustive(credentials: Credentials) -> str:
             return credentials.type
         case _:
             assert_never(credentials)
+
+
+def receivers(body: bytes, headers: dict[str, str], nango: NangoClient) -> str:
+    webhooks.verify(body, headers, ["new", "old"], allow_legacy=True)
+    webhooks.receive(body, {"x-nango-hmac-sha256": ["0"]}, "key")
+    webhooks.receive(memoryview(body), [(b"x-nango-hmac-sha256", b"0")])
+    assert_type(webhooks.sign(body, "key"), dict[str, str])
+    event = webhooks.receive(body, headers)
+    assert_type(event, WebhookEvent)
+    assert_type(event.connection_id, str | None)
+    assert_type(event.raw, JsonValue)
+    assert_type(nango.invalidate_for(event), int)
+    match event:
+        case AuthWebhook():
+            if event.error is not None:
+                assert_type(event.error.payload, JsonValue)
+            return event.operation
+        case SyncWebhook():
+            assert_type(event.response_results, SyncResult | None)
+            assert_type(event.modified_after, datetime | None)
+            return event.model
+        case AsyncActionWebhook():
+            return event.id
+        case ForwardWebhook():
+            assert_type(event.payload, JsonValue)
+            return event.provider
+        case UnknownWebhook():
+            assert_type(event.connection_id, None)
+            return event.type or ""
+        case _:
+            assert_never(event)
+
+
+def by_hand(payload: dict[str, JsonValue]) -> ForwardWebhook:
+    return ForwardWebhook(
+        connection_id="user-42", provider_config_key="github", provider="github", payload=payload
+    )

@@ -1,0 +1,1 @@
+"""Webhooks: whether Nango signed them, and what they say."""
