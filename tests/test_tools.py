@@ -70,7 +70,7 @@ def made(cls: Any, **fields: Any) -> Any:
     """Make a model whose hidden fields are all canaries."""
     return cls(
         **{
-            field.name: of_type(field.type, secret=not field.repr)
+            field.alias: of_type(field.type, secret=not field.repr)
             for field in attrs.fields(cls)
             if not getattr(field.default, "takes_self", False)
         }
