@@ -57,6 +57,8 @@ def of_type(kind: Any, *, secret: bool) -> Any:
         return (of_type(get_args(kind)[0], secret=secret),)
     if get_origin(kind) is Mapping and not secret:
         return freeze({"shown": of_type(get_args(kind)[1], secret=False)})
+    if kind in (None, type(None)):
+        return None
     if kind is str:
         return CANARY if secret else "shown"
     if attrs.has(kind):
