@@ -126,6 +126,8 @@ def _assemble(template: Template, scope: Scope) -> Base:
                 f"the connection has no value for {shown_name(text)} in the base URL",
                 CHECK_CONNECTION,
             )
+        if "${" in text:
+            raise Refused("a value in the base URL is a template", CHECK_CONNECTION)
         following = "/" if last else parts[position + 1]
         whole = isinstance(following, str) and following.startswith(("/", ":"))
         names = tuple(part.names())
@@ -228,4 +230,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return False
-

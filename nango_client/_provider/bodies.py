@@ -17,6 +17,7 @@ _METHODS_WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 _METHODS_FILLED_IN: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _MAX_DEPTH: Final = 100
 
+
 @final
 class Body:
     """A body as it is sent.
@@ -158,9 +159,7 @@ def _merge(own: Mapping[str, Any], fill_in: Mapping[str, Any]) -> dict[str, Any]
     for name, value in fill_in.items():
         mine = merged.get(name)
         if isinstance(value, Mapping) and isinstance(mine, Mapping):
-            merged[name] = _merge(
-                cast("Mapping[str, Any]", mine), cast("Mapping[str, Any]", value)
-            )
+            merged[name] = _merge(cast("Mapping[str, Any]", mine), cast("Mapping[str, Any]", value))
         else:
             merged[name] = value
     return merged
@@ -181,7 +180,7 @@ def _write_json(document: Any) -> bytes:
     raise InvalidArgumentError("json holds what JSON cannot")
 
 
-def _plain_container(value: Any) -> Any:
+def _plain_container(value: object) -> Any:
     if isinstance(value, Mapping):
         return dict(cast("Mapping[Any, Any]", value))
     if isinstance(value, Sequence):
@@ -189,7 +188,7 @@ def _plain_container(value: Any) -> Any:
     raise TypeError
 
 
-def _form_fields(data: Any) -> list[tuple[str, str]] | None:
+def _form_fields(data: object) -> list[tuple[str, str]] | None:
     """Read aiohttp's forms; None for what is no form, or one with files."""
     if isinstance(data, Mapping):
         data = cast("Mapping[Any, Any]", data).items()
@@ -219,7 +218,7 @@ def _quote(text: str) -> str:
     return quote_plus(text, safe="*").replace("~", "%7E")
 
 
-def _flatten(value: Any, prefix: str = "", depth: int = 0) -> list[tuple[str, str]]:
+def _flatten(value: object, prefix: str = "", depth: int = 0) -> list[tuple[str, str]]:
     """Write an object as fields: ``nested[a][0]``."""
     if depth > _MAX_DEPTH:
         raise InvalidArgumentError("json is nested too deep for a form")

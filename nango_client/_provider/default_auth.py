@@ -121,9 +121,7 @@ def sign_for_aws(
     now = now.astimezone(UTC)
     opaque = target.body.is_opaque
     unsigned = opaque and credentials.service == "s3"
-    payload_hash = (
-        "UNSIGNED-PAYLOAD" if unsigned else hashlib.sha256(target.content()).hexdigest()
-    )
+    payload_hash = "UNSIGNED-PAYLOAD" if unsigned else hashlib.sha256(target.content()).hexdigest()
     ours = {
         "Host": target.host,
         "X-Amz-Date": f"{now:%Y%m%dT%H%M%SZ}",

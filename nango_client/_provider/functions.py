@@ -8,13 +8,14 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final, final
+from json import dumps, loads
+from typing import Any, Final, cast, final
 from urllib.parse import quote
 
 from nango_client._provider import signatures, urls
-from nango_client._provider.bodies import Body
+from nango_client._provider.bodies import JSON, Body
 from nango_client._provider.refusals import Refused, to_bytes
-from nango_client._provider.templates import Function, Scope
+from nango_client._provider.templates import Function, Scope, text_of
 from nango_client.exceptions import InvalidArgumentError
 
 
@@ -92,8 +93,22 @@ class Target:
             content = self.content()
             if self.body.form is not None:
                 return _canonical(self.body.form)
+            if self.body.content_type == JSON:
+                return _canonical(_members(loads(content)))
             return _canonical(urls.parse_query(content.decode(errors="replace")))
         return _canonical(urls.parse_query(self.query))
+
+
+def _members(document: Any) -> list[tuple[str, str]]:
+    if not isinstance(document, dict):
+        return []
+    members = cast("dict[str, Any]", document).items()
+    return [(name, _member(value)) for name, value in members]
+
+
+def _member(value: Any) -> str:
+    text = text_of(value)
+    return dumps(value, ensure_ascii=False, separators=(",", ":")) if text is None else text
 
 
 def _canonical(pairs: list[tuple[str, str]]) -> str:

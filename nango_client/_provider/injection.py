@@ -31,7 +31,7 @@ from nango_client._provider.functions import PURE_FUNCTIONS, Target, functions_f
 from nango_client._provider.plans import NOT_GIVEN, Call, ClientSecrets, Injected, Plan
 from nango_client._provider.refusals import CHECK_CONNECTION, Refused, shown_name, unsupported
 from nango_client._provider.retry_rules import RetryRules
-from nango_client._provider.templates import Scope, Template, Unresolved
+from nango_client._provider.templates import Scope, Unresolved
 from nango_client._provider.variables import RENEWABLE, Variables, usable, wants_no_default
 from nango_client.exceptions import InvalidArgumentError
 from nango_client.models import (
@@ -239,9 +239,7 @@ class _Making:
             params = None
         new = urls.params_pairs(params) if params is not None else []
         if self._entry.query:
-            scope = Scope(
-                self._variables.in_query_and_body(), functions=PURE_FUNCTIONS, now=now
-            )
+            scope = Scope(self._variables.in_query_and_body(), functions=PURE_FUNCTIONS, now=now)
             rendered = [(key, template.render(scope)) for key, template in self._entry.query]
             ours = [(key, text) for key, text in rendered if _is_complete(text)]
             names = frozenset(key for key, _ in ours)

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, final
 
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from nango_client._provider.retry_rules import RetryRules
-
-__all__ = ["NOT_GIVEN", "Call", "ClientSecrets", "Injected", "Plan", "RetryRules"]
+from nango_client.models import PreparedRequest
 
 
 @final
@@ -150,3 +148,12 @@ class Plan:
     def origin(self) -> URL:
         """Scheme, host and port: where what is ours may go."""
         return self.url.origin()
+
+    def prepared(self) -> PreparedRequest:
+        """Give the same for any other HTTP library; the body has to be bytes, or none."""
+        return PreparedRequest(
+            method=self.method,
+            url=str(self.url),
+            headers=CIMultiDictProxy(self.headers),
+            body=self.body,
+        )

@@ -4,6 +4,7 @@ Source: PROXY.md §4.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -11,6 +12,7 @@ from typing import Any, Final, Self, cast, final
 
 # Milliseconds until 1972: a number that is later, read as milliseconds, is milliseconds.
 _EARLIEST_MILLISECONDS: Final = 63_072_000_000.0
+_STATUS = re.compile(r"[0-9]{3}")
 _DEFAULT_STATUSES: Final = ((429, 429), (500, 599))
 
 
@@ -73,9 +75,9 @@ class RetryRules:
         return max((wait for wait in waits if wait is not None and wait > 0), default=None)
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str | int):
-        value = [value]
+        value = (value,)
     if not isinstance(value, Iterable):
         return ()
     items = cast("Iterable[Any]", value)
@@ -86,9 +88,8 @@ def _statuses(text: str) -> list[tuple[int, int]]:
     """Read ``429``, ``5xx`` or ``500-502``."""
     first, _, last = text.lower().partition("-")
     low, high = first.replace("x", "0"), (last or first).replace("x", "9")
-    if low.isascii() and high.isascii() and low.isdecimal() and high.isdecimal():
-        if len(low) == len(high) == 3:  # noqa: PLR2004
-            return [(int(low), int(high))]
+    if _STATUS.fullmatch(low) and _STATUS.fullmatch(high):
+        return [(int(low), int(high))]
     return []
 
 

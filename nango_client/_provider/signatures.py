@@ -6,9 +6,10 @@ Each is an optional part of the package and imported where it is used.
 import base64
 import hashlib
 import re
+from contextlib import suppress
 from datetime import datetime
+from importlib import import_module
 from typing import Any, Final
-from urllib.parse import quote
 
 from nango_client._provider import urls
 from nango_client._provider.refusals import CHECK_CONNECTION, Refused, missing_extra, to_bytes
@@ -16,6 +17,14 @@ from nango_client._provider.refusals import CHECK_CONNECTION, Refused, missing_e
 EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
 _PEM = re.compile(r"-----BEGIN ([A-Z ]{1,40})-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
+
+
+def _library(module: str, extra: str, purpose: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError:
+        pass
+    raise missing_extra(extra, purpose)
 
 
 def _strict_query(query: str) -> str:
@@ -51,15 +60,10 @@ def oauth1(
     Raises:
         Refused: the library is not installed, or the method is another.
     """
-    try:
-        from oauthlib.oauth1 import Client
-    except ImportError:
-        Client = None  # noqa: N806
-    if Client is None:
-        raise missing_extra("oauth1", "signatures of OAuth 1")
+    library = _library("oauthlib.oauth1", "oauth1", "signatures of OAuth 1")
     if signature_method not in {"HMAC-SHA1", "HMAC-SHA256", "PLAINTEXT"}:
         raise Refused("it signs with a method that is not offered here")
-    client = Client(
+    client = library.Client(
         consumer[0],
         client_secret=consumer[1],
         resource_owner_key=token[0],
@@ -104,37 +108,26 @@ def sigv4(
     Raises:
         Refused: the library is not installed.
     """
-    try:
-        from botocore.auth import S3SigV4Auth, SigV4Auth
-        from botocore.awsrequest import AWSRequest
-        from botocore.credentials import Credentials
-    except ImportError:
-        AWSRequest = None  # noqa: N806
-    if AWSRequest is None:
-        raise missing_extra("aws", "AWS signatures")
-    signer_class = S3SigV4Auth if service == "s3" else SigV4Auth
-    signer: Any = signer_class(Credentials(*keys), service, region)
+    library = _library("botocore.auth", "aws", "AWS signatures")
+    signer_class = library.S3SigV4Auth if service == "s3" else library.SigV4Auth
+    signer = signer_class(import_module("botocore.credentials").Credentials(*keys), service, region)
     strict = _strict_query(query)
-    request: Any = AWSRequest(
+    request = import_module("botocore.awsrequest").AWSRequest(
         method=method,
-        url=f"{origin}{quote(path, safe='/%~')}" + (f"?{strict}" if strict else ""),
+        url=f"{origin}{path}" + (f"?{strict}" if strict else ""),
         headers={**headers, "X-Amz-Content-SHA256": payload_hash},
     )
     request.context["timestamp"] = f"{now:%Y%m%dT%H%M%SZ}"
-    signer.headers_to_sign = lambda _: _as_message(headers)
+    message = library.HTTPHeaders.from_dict(headers)
+    # All of them: the library itself would leave out what it knows to be changed on the way.
+    signer.headers_to_sign = lambda _: message
     canonical = signer.canonical_request(request)
     signature = signer.signature(signer.string_to_sign(request, canonical), request)
-    names = signer.signed_headers(signer.headers_to_sign(request))
+    names = signer.signed_headers(message)
     return (
         f"AWS4-HMAC-SHA256 Credential={signer.scope(request)}, "
         f"SignedHeaders={names}, Signature={signature}"
     )
-
-
-def _as_message(headers: dict[str, str]) -> Any:
-    from botocore.compat import HTTPHeaders
-
-    return HTTPHeaders.from_dict(headers)
 
 
 def ed25519(message: str, key: str) -> str:
@@ -147,21 +140,15 @@ def ed25519(message: str, key: str) -> str:
     Raises:
         Refused: the library is not installed, or the key is no key.
     """
-    try:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        from cryptography.hazmat.primitives.serialization import load_der_private_key
-    except ImportError:
-        load_der_private_key = None  # type: ignore[assignment]
-    if load_der_private_key is None:
-        raise missing_extra("ed25519", "Ed25519 signatures")
+    package = "cryptography.hazmat.primitives"
+    library = _library(f"{package}.asymmetric.ed25519", "ed25519", "Ed25519 signatures")
     der = _der(key)
     private = None
     if der is not None:
-        try:
-            private = load_der_private_key(der, None)
-        except Exception:  # noqa: BLE001  the library has a dozen ways to say it
-            private = None
-    if not isinstance(private, Ed25519PrivateKey):
+        # The library has a dozen ways to say that it is no key.
+        with suppress(Exception):
+            private = import_module(f"{package}.serialization").load_der_private_key(der, None)
+    if not isinstance(private, library.Ed25519PrivateKey):
         raise Refused("the connection's key is no Ed25519 private key", CHECK_CONNECTION)
     return base64.b64encode(private.sign(to_bytes(message))).decode()
 

@@ -131,7 +131,7 @@ def set_pairs(pairs: Pairs, new: Pairs) -> Pairs:
     return result + [(key, value) for key, value in new if key not in done]
 
 
-def params_pairs(params: Any) -> Pairs:
+def params_pairs(params: object) -> Pairs:
     """Read aiohttp's `params`, a mapping or pairs, the values texts, numbers or lists of them.
 
     Raises:
@@ -156,7 +156,7 @@ def params_pairs(params: Any) -> Pairs:
     return pairs
 
 
-def _param(value: Any) -> str:
+def _param(value: object) -> str:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -45,6 +45,7 @@ from nango_client.models.webhooks import (
     WebhookError,
     WebhookEvent,
 )
+from nango_client.models.requests import PreparedRequest
 
 __all__ = [
     "ActionRun",
@@ -75,6 +76,7 @@ __all__ = [
     "OAuth2ClientCredentials",
     "OAuth2Credentials",
     "Organization",
+    "PreparedRequest",
     "Provider",
     "Record",
     "RecordMetadata",
