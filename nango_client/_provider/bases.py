@@ -56,7 +56,7 @@ class BaseTemplate:
 
     def __init__(self, text: str) -> None:
         self._choices = _choices(parse(text))
-        names = self._choices[0].names + (self._choices[1].names if self._choices[1:] else ())
+        names = tuple(name for choice in self._choices for name in choice.names)
         configured = [name for name in names if name.startswith("connectionConfig.")]
         # Of two alternatives the first variable decides, whichever of them it is in.
         self._decides = configured[0].split(".")[1:] if configured else []
@@ -65,7 +65,7 @@ class BaseTemplate:
 
     def _make_fixed(self) -> Base | None:
         """Make the base now where nothing of the connection is in it."""
-        if self.names or len(self._choices) > 1:
+        if self.names:
             return None
         try:
             return _assemble(self._choices[0], Scope({}, functions={}))

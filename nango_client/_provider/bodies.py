@@ -116,7 +116,7 @@ def write_body(
     if method not in _METHODS_FILLED_IN:
         fill_in = None
     is_form = content_type is not None and content_type.lower().startswith(FORM)
-    document = call.json
+    document: object = call.json
     if call.data is not None:
         if document is not NOT_GIVEN:
             raise InvalidArgumentError("json and data are two bodies: pass one")
@@ -138,7 +138,7 @@ def write_body(
     return Body(_write_json(document), JSON, None, filled_in)
 
 
-def _raw(data: Any, fill_in: Mapping[str, Any] | None) -> Body:
+def _raw(data: object, fill_in: Mapping[str, Any] | None) -> Body:
     if isinstance(data, str):
         try:
             return Body(data.encode(), "text/plain; charset=utf-8")
@@ -146,7 +146,7 @@ def _raw(data: Any, fill_in: Mapping[str, Any] | None) -> Body:
             pass
         raise InvalidArgumentError("the body is no valid Unicode")
     if isinstance(data, bytes | bytearray | memoryview):
-        return Body(bytes(data), None)
+        return Body(bytes(cast("bytes", data)), None)
     if fill_in:
         raise InvalidArgumentError(
             "this provider wants its key in the body: pass json, or the fields of a form"
@@ -182,16 +182,16 @@ def _write_json(document: Any) -> bytes:
 
 def _plain_container(value: object) -> Any:
     if isinstance(value, Mapping):
-        return dict(cast("Mapping[Any, Any]", value))
+        return dict(cast("Mapping[object, object]", value))
     if isinstance(value, Sequence):
-        return list(cast("Sequence[Any]", value))
+        return list(cast("Sequence[object]", value))
     raise TypeError
 
 
 def _form_fields(data: object) -> list[tuple[str, str]] | None:
     """Read aiohttp's forms; None for what is no form, or one with files."""
     if isinstance(data, Mapping):
-        data = cast("Mapping[Any, Any]", data).items()
+        data = cast("Mapping[object, object]", data).items()
     elif not isinstance(data, list | tuple):
         return None
     fields: list[tuple[str, str]] = []
@@ -224,9 +224,9 @@ def _flatten(value: object, prefix: str = "", depth: int = 0) -> list[tuple[str,
         raise InvalidArgumentError("json is nested too deep for a form")
     items: Iterable[tuple[Any, Any]]
     if isinstance(value, Mapping):
-        items = cast("Mapping[Any, Any]", value).items()
+        items = cast("Mapping[object, object]", value).items()
     elif isinstance(value, list | tuple):
-        items = enumerate(cast("Sequence[Any]", value))
+        items = enumerate(cast("Sequence[object]", value))
     else:
         if isinstance(value, bool):
             return [(prefix, "true" if value else "false")]

@@ -6,6 +6,7 @@ from typing import Any, Final, cast, final
 
 from nango_client._provider.bases import BaseTemplate
 from nango_client._provider.bodies import BodyTemplate
+from nango_client._provider.retry_rules import RetryRules
 from nango_client._provider.templates import Template, parse
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -28,6 +29,7 @@ class Entry:
         auth_mode: Nango's word for how one signs in, or None.
         base: the base URL, or None.
         headers: names in lower case, with their templates.
+        retry: what it says about trying again.
         query: keys with their templates.
         body: members that belong into every body, or None.
         needs_certificate: whether it asks for a client certificate.
@@ -51,6 +53,7 @@ class Entry:
             for name, template in _templates(proxy.get("headers"))
             if _HEADER_NAME.fullmatch(name)
         }
+        self.retry = RetryRules.parse(proxy.get("retry"))
         self.query = _templates(proxy.get("query"))
         self.body = BodyTemplate(body) if body else None
         self.needs_certificate = bool(entry.get("require_client_certificate"))

@@ -30,7 +30,6 @@ from nango_client._provider.entries import Entry
 from nango_client._provider.functions import PURE_FUNCTIONS, Target, functions_for
 from nango_client._provider.plans import NOT_GIVEN, Call, ClientSecrets, Injected, Plan
 from nango_client._provider.refusals import CHECK_CONNECTION, Refused, shown_name, unsupported
-from nango_client._provider.retry_rules import RetryRules
 from nango_client._provider.templates import Scope, Unresolved
 from nango_client._provider.variables import RENEWABLE, Variables, usable, wants_no_default
 from nango_client.exceptions import InvalidArgumentError
@@ -71,7 +70,7 @@ class Recipe:
 
     Attributes:
         provider: its name.
-        retry: what it says about trying again.
+        retry: what it says about trying again (`RetryRules`).
         wants_body: whether the whole body has to be in memory, to be signed or filled in.
     """
 
@@ -79,8 +78,7 @@ class Recipe:
         self._entry = Entry(entry)
         self.provider = self._entry.provider
         self.wants_body = self._entry.wants_body
-        proxy = entry.get("proxy")
-        self.retry = RetryRules.parse(proxy.get("retry") if isinstance(proxy, Mapping) else None)
+        self.retry = self._entry.retry
 
     def needs_client_secrets(self, connection: Connection) -> bool:
         """Say whether `prepare` has to be given the integration's id and secret."""

@@ -80,7 +80,7 @@ def _texts(value: object) -> tuple[str, ...]:
         value = (value,)
     if not isinstance(value, Iterable):
         return ()
-    items = cast("Iterable[Any]", value)
+    items = cast("Iterable[object]", value)
     return tuple(str(item) for item in items if isinstance(item, str | int) and str(item))
 
 

@@ -8,6 +8,7 @@ import hashlib
 import re
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -17,6 +18,10 @@ from nango_client._provider.refusals import CHECK_CONNECTION, Refused, missing_e
 EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
 _PEM = re.compile(r"-----BEGIN ([A-Z ]{1,40})-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
+
+
+def _same(message: object, _request: object) -> object:
+    return message
 
 
 def _library(module: str, extra: str, purpose: str) -> Any:
@@ -120,7 +125,7 @@ def sigv4(
     request.context["timestamp"] = f"{now:%Y%m%dT%H%M%SZ}"
     message = library.HTTPHeaders.from_dict(headers)
     # All of them: the library itself would leave out what it knows to be changed on the way.
-    signer.headers_to_sign = lambda _: message
+    signer.headers_to_sign = partial(_same, message)
     canonical = signer.canonical_request(request)
     signature = signer.signature(signer.string_to_sign(request, canonical), request)
     names = signer.signed_headers(message)
@@ -143,7 +148,7 @@ def ed25519(message: str, key: str) -> str:
     package = "cryptography.hazmat.primitives"
     library = _library(f"{package}.asymmetric.ed25519", "ed25519", "Ed25519 signatures")
     der = _der(key)
-    private = None
+    private: Any = None
     if der is not None:
         # The library has a dozen ways to say that it is no key.
         with suppress(Exception):

@@ -99,7 +99,7 @@ class _Variable:
         for step in self._path:
             if not isinstance(value, Mapping):
                 return Unresolved(self._name)
-            value = cast("Mapping[str, object]", value).get(step)
+            value = cast("Mapping[object, object]", value).get(step)
         if value is not None:
             text = text_of(value)
             return Unresolved(self._name) if text is None else text
@@ -307,7 +307,8 @@ def _arguments(name: str, body: "list[str | Part]") -> tuple[Template, ...]:
             continue
         first, *others = part.split(",")
         arguments[-1].append(first)
-        arguments += [[other] for other in others]
+        for other in others:
+            arguments.append([other])  # noqa: PERF401  a comprehension loses the type
     if name == "awsSigV4":
         return tuple(Template(_strip(tuple(argument))) for argument in arguments)
     message: list[str | Part] = []

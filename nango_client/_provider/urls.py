@@ -6,9 +6,9 @@ less: see `checked_host` and `path_value`.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address
-from typing import Any, Final, cast
+from typing import Final, cast
 from urllib.parse import quote, unquote_plus
 
 from yarl import URL
@@ -137,22 +137,20 @@ def params_pairs(params: object) -> Pairs:
     Raises:
         InvalidArgumentError: they are neither.
     """
-    items: list[Any] = (
-        list(cast("Mapping[Any, Any]", params).items())
-        if isinstance(params, Mapping)
-        else list(params)
-        if isinstance(params, Iterable)
-        else [None]
-    )
+    items: Iterable[object] = (None,)
+    if isinstance(params, Mapping):
+        items = cast("Mapping[object, object]", params).items()
+    elif isinstance(params, Iterable):
+        items = cast("Iterable[object]", params)
     pairs: Pairs = []
     for item in items:
-        match item:
-            case (str(key), list() | tuple() as values):
-                pairs += [(key, _param(value)) for value in cast("Iterable[Any]", values)]
-            case (str(key), value):
-                pairs.append((key, _param(value)))
-            case _:
-                raise InvalidArgumentError("params are a mapping, pairs or a text")
+        pair = cast("Sequence[object]", item) if isinstance(item, list | tuple) else ()
+        if len(pair) != 2 or not isinstance(pair[0], str):  # noqa: PLR2004
+            raise InvalidArgumentError("params are a mapping, pairs or a text")
+        key, value = pair[0], pair[1]
+        many = isinstance(value, list | tuple)
+        values = cast("Iterable[object]", value) if many else (value,)
+        pairs += [(key, _param(one)) for one in values]
     return pairs
 
 
