@@ -362,11 +362,11 @@ def _check_origin(origin: str, base: Base) -> None:
 
 
 def _endpoint(path: object) -> str:
-    """Give the path as the caller wrote it, query included, with one leading slash."""
+    """Give the path as the caller wrote it, query included, with a leading slash."""
     text = str(path.relative()) if isinstance(path, URL) and path.host else str(path)
     if (absolute := urls.split_origin(text)) is not None:
         text = absolute[1]
-    return "/" + text.lstrip("/")
+    return text if text.startswith("/") else f"/{text}"
 
 
 def _is_complete(text: str) -> bool:
