@@ -6,7 +6,7 @@ from typing import Any, Final, cast, final
 from urllib.parse import quote_plus
 
 from nango_client._provider.plans import NOT_GIVEN, Call
-from nango_client._provider.templates import Scope, Template, Unresolved, parse, text_of
+from nango_client._provider.templates import Scope, Template, is_complete, parse, text_of
 from nango_client.exceptions import InvalidArgumentError
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -90,7 +90,7 @@ def _render_fields(fields: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     for name, field in fields.items():
         if isinstance(field, Template):
             text = field.render(scope)
-            if not isinstance(text, Unresolved) and "${" not in text:
+            if is_complete(text):
                 rendered[name] = text
         elif inner := _render_fields(field, scope):
             rendered[name] = inner

@@ -30,7 +30,7 @@ from nango_client._provider.entries import Entry
 from nango_client._provider.functions import PURE_FUNCTIONS, Target, functions_for
 from nango_client._provider.plans import NOT_GIVEN, Call, ClientSecrets, Injected, Plan
 from nango_client._provider.refusals import CHECK_CONNECTION, Refused, shown_name, unsupported
-from nango_client._provider.templates import Scope, Unresolved
+from nango_client._provider.templates import Scope, Unresolved, is_complete
 from nango_client._provider.variables import RENEWABLE, Variables, usable, wants_no_default
 from nango_client.exceptions import InvalidArgumentError
 from nango_client.models import (
@@ -239,7 +239,7 @@ class _Making:
         if self._entry.query:
             scope = Scope(self._variables.in_query_and_body(), functions=PURE_FUNCTIONS, now=now)
             rendered = [(key, template.render(scope)) for key, template in self._entry.query]
-            ours = [(key, text) for key, text in rendered if _is_complete(text)]
+            ours = [(key, text) for key, text in rendered if is_complete(text)]
             names = frozenset(key for key, _ in ours)
             new = [pair for pair in new if pair[0] not in names] + ours
             self._query_names = names
@@ -285,7 +285,7 @@ class _Making:
                     random=random,
                 )
                 text = template.render(scope)
-            if not _is_complete(text):
+            if not is_complete(text):
                 if template.mentions("connectionConfig") and name != "authorization":
                     continue
                 raise _unresolved(name, text)
@@ -367,11 +367,6 @@ def _endpoint(path: object) -> str:
     if (absolute := urls.split_origin(text)) is not None:
         text = absolute[1]
     return text if text.startswith("/") else f"/{text}"
-
-
-def _is_complete(text: str) -> bool:
-    """Say whether nothing of the template language is left, whoever wrote it."""
-    return not isinstance(text, Unresolved) and "${" not in text
 
 
 def _unresolved(header: str, text: str) -> Refused:

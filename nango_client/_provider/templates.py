@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Final, Protocol, cast
 
 from nango_client._provider.moments import Now, parse_now
+from nango_client._provider.refusals import to_bytes
 
 _MARK = re.compile(r"\$\{|\}")
 _CALL = re.compile(r"([A-Za-z][A-Za-z0-9]*)\(")
@@ -218,6 +219,19 @@ def _render(parts: "tuple[str | Part, ...]", scope: Scope) -> str:
     return "".join(rendered)
 
 
+def is_complete(text: str) -> bool:
+    """Say whether a rendered text is whole: nothing of the language is left, whoever wrote it.
+
+    Raises:
+        Refused: it is no valid Unicode.
+    """
+    if isinstance(text, Unresolved) or "${" in text:
+        return False
+    if not text.isascii():
+        to_bytes(text)
+    return True
+
+
 def parse(text: str) -> Template:
     """Parse a text of a provider's entry; every text has a meaning, if only a useless one."""
     parts = _parse_parts(text)
@@ -279,7 +293,7 @@ def _parse_parts(text: str) -> "tuple[str | Part, ...]":
 
 def _placeholder(inner: "tuple[str | Part, ...]") -> Part:
     """Make what stands between ``${`` and its ``}``."""
-    first = inner[0] if inner else ""
+    first = inner[0] if inner else None
     if not isinstance(first, str):
         return _Nonsense()
     call = _CALL.match(first)
