@@ -68,6 +68,9 @@ def oauth1(
     library = _library("oauthlib.oauth1", "oauth1", "signatures of OAuth 1")
     if signature_method not in {"HMAC-SHA1", "HMAC-SHA256", "PLAINTEXT"}:
         raise Refused("it signs with a method that is not offered here")
+    # The libraries take for granted that a text can be encoded.
+    for text in (*consumer, *token):
+        to_bytes(text)
     client = library.Client(
         consumer[0],
         client_secret=consumer[1],
@@ -114,6 +117,8 @@ def sigv4(
         Refused: the library is not installed.
     """
     library = _library("botocore.auth", "aws", "AWS signatures")
+    for text in (*keys, region, service, *headers.values()):
+        to_bytes(text)
     signer_class = library.S3SigV4Auth if service == "s3" else library.SigV4Auth
     signer = signer_class(import_module("botocore.credentials").Credentials(*keys), service, region)
     strict = _strict_query(query)

@@ -20,7 +20,7 @@ from nango_client.exceptions import InvalidArgumentError
 _PATH_SAFE: Final = "!$%&'()*+,-./:;=@[]_|~"
 _QUERY_SAFE: Final = "!$%&()*+,-./:;=?@[]\\^_`|~"
 _PLAIN_PATH = re.compile(r"(?!.*/\.)[A-Za-z0-9_~:@!$&'()*+,;=/.-]*", re.DOTALL)
-_ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#\\]*)(.*)", re.DOTALL)
+_ORIGIN = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)(.*)", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 _HOST_PART = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -1,4 +1,4 @@
-"""Whatever the entries and the connections hold: a request that is right, or a refusal with a reason.
+"""Whatever entries and connections hold: a request that is right, or a refusal with a reason.
 
 "Right" is: over https, to a host that entry and connection name, nothing of the template language
 in it, and no value outside of its place.
@@ -47,7 +47,8 @@ ODD_ENTRIES: tuple[dict[str, Any], ...] = (
         for url in (
             *("http://acme.example", "ftp://acme.example", "acme.example", "https://", "https:///x"),
             *("https://u:p@acme.example", "https://acme.example?x=1", "https://acme.example#x"),
-            *("https://a..b", "https://acme.example:99999", "https://[::1", "https://7"),
+            *("https://a..b", "https://acme.example:99999", "https://[::1"),
+            "https://7",
             *("https://0x7f.1", "https://\u00fc.example", "https://acme.example/${unfinished"),
             *("${${apiKey}x} || https://acme.example", "https://a b", f"https://{'a' * 64}.example"),
         )
@@ -62,12 +63,14 @@ def planned_or_refused(wire: dict[str, Any], owner: Any) -> Plan | None:
     try:
         plan = prepare(wire, owner, client=APP)
     except UnsupportedProviderError as error:
-        assert error.reason
-        assert error.reason in str(error)
-        assert error.provider == (wire.get("name") or "")
-        return None
-    assert plan.url.scheme == "https"
-    return plan
+        refusal = error
+    else:
+        assert plan.url.scheme == "https"
+        return plan
+    assert refusal.reason
+    assert refusal.reason in str(refusal)
+    assert refusal.provider == (wire.get("name") or "")
+    return None
 
 
 def test_every_entry_makes_a_request_or_says_why_not() -> None:
@@ -102,7 +105,8 @@ def marked(mark: str) -> st.SearchStrategy[Any]:
 
 
 CONFIG = st.fixed_dictionaries(
-    {}, optional={name: marked(f"the{name}") for name in ("host", "path", "header", "query", "body")}
+    {},
+    optional={name: marked(f"the{name}") for name in ("host", "path", "header", "query", "body")},
 )
 BASES = st.sampled_from(
     [
@@ -184,7 +188,9 @@ CALLS = st.builds(
         method, path, params=params, headers={"X-Mine": "yes"}, **body
     ),
     st.sampled_from(["GET", "POST", "DELETE"]),
-    st.sampled_from(["/v1/items", "", "//other.example/x", "/../../x?a=${apiKey}", "/a b/\u20ac#x"]),
+    st.sampled_from(
+        ["/v1/items", "", "//other.example/x", "/../../x?a=${apiKey}", "/a b/\u20ac#x"]
+    ),
     st.sampled_from([None, {"a": 1}, [("key", "mine")]]),
     st.sampled_from([{}, {"json": {"a": 1}}, {"data": {"a": "b"}}, {"data": b"bytes"}]),
 )
@@ -199,8 +205,7 @@ def test_nothing_foreign_nothing_unresolved_nothing_out_of_its_place(
     owner = connection(credentials, **config)
     try:
         plan = compile_entry(wire).prepare(owner, call, client=APP, now=NOW)
-    except UnsupportedProviderError as error:
-        assert error.reason
+    except UnsupportedProviderError:
         return
 
     url = str(plan.url)

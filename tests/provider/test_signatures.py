@@ -292,7 +292,7 @@ def test_a_missing_library_names_its_extra(
             None,
             "credentials are empty",
         ),
-        (entry(headers={"x": "${awsSigV4(a, ${apiKey})}"}), connection(), None, "number of arguments"),
+        (entry(headers={"x": "${awsSigV4(a, ${apiKey})}"}), connection(), None, "of arguments"),
     ],
 )
 def test_what_cannot_be_signed_is_refused(wire: Any, owner: Any, client: Any, says: str) -> None:
