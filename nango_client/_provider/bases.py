@@ -83,8 +83,6 @@ class BaseTemplate:
         Raises:
             Refused: it is no https URL, or a value would leave its place.
         """
-        if self.fixed is not None:
-            return self.fixed
         choice = self._choices[0]
         if len(self._choices) > 1 and self._decides and not _look_up(config, self._decides):
             choice = self._choices[1]

@@ -37,6 +37,7 @@ class Entry:
         places_key: whether any template puts in something that only this connection has.
         carries_token: whether a template puts the token in where else the default would.
         uses_client: whether it needs the integration's id or secret.
+        speaks_of_request: whether a header calls a function, or names the request or the moment.
         wants_body: whether the whole body has to be known when a request is made.
         signature_method: for OAuth 1.
     """
@@ -71,6 +72,9 @@ class Entry:
             "accessToken" in template.names
             or (name == "cookie" and "credentials._cookies" in template.names)
             for name, template in self.headers.items()
+        )
+        self.speaks_of_request = any(
+            not _is_private(name) for template in self.headers.values() for name in template.names
         )
         self.uses_client = not {"clientId", "clientSecret"}.isdisjoint(named)
         self.wants_body = (

@@ -30,7 +30,7 @@ from nango_client._provider.entries import Entry
 from nango_client._provider.functions import PURE_FUNCTIONS, Target, functions_for
 from nango_client._provider.plans import NOT_GIVEN, Call, ClientSecrets, Injected, Plan
 from nango_client._provider.refusals import CHECK_CONNECTION, Refused, shown_name, unsupported
-from nango_client._provider.templates import Scope, Unresolved, is_complete
+from nango_client._provider.templates import Function, Scope, Unresolved, is_complete
 from nango_client._provider.variables import RENEWABLE, Variables, usable, wants_no_default
 from nango_client.exceptions import InvalidArgumentError
 from nango_client.models import (
@@ -237,7 +237,7 @@ class _Making:
             params = None
         new = urls.params_pairs(params) if params is not None else []
         if self._entry.query:
-            scope = Scope(self._variables.in_query_and_body(), functions=PURE_FUNCTIONS, now=now)
+            scope = Scope(self._variables.in_query_and_body(), PURE_FUNCTIONS, now=now)
             rendered = [(key, template.render(scope)) for key, template in self._entry.query]
             ours = [(key, text) for key, text in rendered if is_complete(text)]
             names = frozenset(key for key, _ in ours)
@@ -267,8 +267,14 @@ class _Making:
         now: datetime,
         new_uuid: Callable[[], object],
     ) -> None:
+        entry = self._entry
+        functions: Mapping[str, Function] = {}
+        request: Mapping[str, Callable[[], str]] = {}
         random = ""
-        for name, template in self._entry.headers.items():
+        if entry.speaks_of_request:
+            functions, request = functions_for(target), target.variables()
+            random = str(new_uuid())
+        for name, template in entry.headers.items():
             if name in self._own and name != "user-agent":
                 continue
             if name == "content-type" and body.is_opaque:
@@ -276,15 +282,8 @@ class _Making:
                 continue
             text = template.constant
             if text is None:
-                random = random or str(new_uuid())
-                scope = Scope(
-                    self._variables.in_header(template),
-                    functions=functions_for(target),
-                    request=target.variables(),
-                    now=now,
-                    random=random,
-                )
-                text = template.render(scope)
+                values = self._variables.in_header(template)
+                text = template.render(Scope(values, functions, request, now, random))
             if not is_complete(text):
                 if template.mentions("connectionConfig") and name != "authorization":
                     continue

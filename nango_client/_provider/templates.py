@@ -59,7 +59,6 @@ class Scope:
     def __init__(
         self,
         values: Mapping[str, object],
-        *,
         functions: Mapping[str, Function],
         request: Mapping[str, Callable[[], str]] | None = None,
         now: datetime | None = None,

@@ -5,12 +5,16 @@ Source: PROXY.md §2.5 to §2.9.
 
 import base64
 from collections.abc import Mapping
-from typing import Any, Final, cast, final
+from datetime import datetime
+from functools import cache
+from typing import Final, final
+
+import attrs
 
 from nango_client._provider.plans import ClientSecrets
 from nango_client._provider.refusals import Refused, to_bytes
 from nango_client._provider.templates import Template, text_of
-from nango_client._wire.converter import encode
+from nango_client._wire.timestamps import format_timestamp
 from nango_client.models import (
     ApiKeyCredentials,
     AppCredentials,
@@ -27,6 +31,7 @@ from nango_client.models import (
     TwoStepCredentials,
     UnknownCredentials,
 )
+from nango_client.models._base import wire_name
 
 RENEWABLE: Final = frozenset(
     {
@@ -112,6 +117,28 @@ def wants_no_default(credentials: Credentials) -> bool:
     return isinstance(credentials, ApiKeyCredentials | BillCredentials)
 
 
+@cache
+def _fields(kind: type) -> tuple[tuple[str, str], ...]:
+    return tuple((field.name, wire_name(field)) for field in attrs.fields(kind))
+
+
+def _wire_of(credentials: Credentials) -> dict[str, object]:
+    """Give the credentials' fields as `converter.encode` does, but for what is nested in them.
+
+    What is nested is only looked into, so that it need not be copied for each request.
+    """
+    if isinstance(credentials, UnknownCredentials):
+        return dict(credentials.raw)
+    wire: dict[str, object] = {}
+    for name, key in _fields(type(credentials)):
+        value = getattr(credentials, name)
+        if name == "extra":
+            wire.update(value)
+        elif value is not None:
+            wire[key] = format_timestamp(value) if isinstance(value, datetime) else value
+    return wire
+
+
 @final
 class Variables:
     """What placeholders may stand for, by the place that they are in.
@@ -130,13 +157,13 @@ class Variables:
         self._connection = connection
         self._credentials = credentials
         self._client = client
-        self._wire: dict[str, Any] | None = None
+        self._wire: dict[str, object] | None = None
 
     @property
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> dict[str, object]:
         """The credentials' fields, by the names that the wire has."""
         if self._wire is None:
-            self._wire = cast("dict[str, Any]", encode(self._credentials))
+            self._wire = _wire_of(self._credentials)
         return self._wire
 
     def in_url(self) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from collections import deque
 from types import MappingProxyType
 from typing import Any
 
@@ -99,8 +100,16 @@ def test_a_path_is_data(path: Any, expected: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *("https://evil.example/x", "http://api.github.com/x", "https://api.github.com@evil.example"),
-        *("https://u:p@api.github.com/", "https://api.github.com:444/", "https://api.github.com\\@x"),
+        *(
+            "https://evil.example/x",
+            "http://api.github.com/x",
+            "https://api.github.com@evil.example",
+        ),
+        *(
+            "https://u:p@api.github.com/",
+            "https://api.github.com:444/",
+            "https://api.github.com\\@x",
+        ),
         *(URL("https://evil.example/x"), URL("//evil.example/x"), URL("https://u@api.github.com/")),
     ],
 )
@@ -186,7 +195,10 @@ def test_the_callers_headers_win_but_for_a_providers_user_agent() -> None:
     """Names are equal in any case; what the caller gave is not among ours."""
     wire = entry(
         headers={
-            "User-Agent": "theirs", "X-Api-Key": "${apiKey}", "Accept": "a/b", "x-more": 7,
+            "User-Agent": "theirs",
+            "X-Api-Key": "${apiKey}",
+            "Accept": "a/b",
+            "x-more": 7,
             "authorization": "Token ${apiKey}",
         }
     )
@@ -327,8 +339,10 @@ def test_headers_of_the_configuration_are_left_out_where_they_do_not_resolve() -
     """Also where they would be empty, or hold a template; others stay."""
     wire = entry(
         headers={
-            "x-api-key": "${apiKey}", "a": "${connectionConfig.a}",
-            "b": "${connectionConfig.b}", "c": "${connectionConfig.c}",
+            "x-api-key": "${apiKey}",
+            "a": "${connectionConfig.a}",
+            "b": "${connectionConfig.b}",
+            "c": "${connectionConfig.c}",
             "d": "v${connectionConfig.d}",
         }
     )
@@ -485,7 +499,7 @@ MAILER = entry(
         ("DELETE", {"json": {}}, {"key": "the-key", "auth": {"id": "7"}}),
         (
             "PUT",
-            {"json": MappingProxyType({"a": (1,), "key": "mine", "auth": {"x": 1}})},
+            {"json": MappingProxyType({"a": deque([1]), "key": "mine", "auth": {"x": 1}})},
             {"a": [1], "key": "the-key", "auth": {"x": 1, "id": "7"}},
         ),
         ("PATCH", {"json": [1]}, [1]),
@@ -498,9 +512,7 @@ def test_a_key_goes_into_a_json_object(method: str, body: dict[str, Any], expect
 
     assert json.loads(plan.body) == expected
     assert plan.headers["Content-Type"] == "application/json"
-    assert plan.injected.body == (
-        {"key", "auth"} if isinstance(expected, dict) else set()
-    )
+    assert plan.injected.body == ({"key", "auth"} if isinstance(expected, dict) else set())
     assert compile_entry(MAILER).wants_body
 
 

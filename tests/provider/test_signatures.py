@@ -299,4 +299,3 @@ def test_what_cannot_be_signed_is_refused(wire: Any, owner: Any, client: Any, sa
     """A signature without its secrets is none."""
     with pytest.raises(UnsupportedProviderError, match=says):
         prepare(wire, owner, client=client)
-
