@@ -17,7 +17,7 @@ from nango_client._provider.functions import Target
 from nango_client._provider.plans import ClientSecrets
 from nango_client._provider.refusals import CHECK_CONNECTION, Refused
 from nango_client._provider.templates import text_of
-from nango_client._provider.variables import basic_header, basic_pair, token_of
+from nango_client._provider.variables import basic_header, basic_pair, bearer_header
 from nango_client.models import (
     AwsSigV4Credentials,
     Connection,
@@ -49,13 +49,11 @@ def default_header(
     Raises:
         Refused: the credentials are empty, or of a kind that this version does not know.
     """
-    token = token_of(credentials)
-    if token is not None:
-        if isinstance(credentials, TwoStepCredentials) and entry.carries_token:
-            return None
-        if "${" in token:
-            raise Refused("the connection's token is a template", CHECK_CONNECTION)
-        return f"Bearer {token}"
+    if isinstance(credentials, TwoStepCredentials) and entry.carries_token:
+        return None
+    bearer = bearer_header(credentials)
+    if bearer is not None:
+        return bearer
     pair = basic_pair(credentials)
     if pair is not None:
         return basic_header(pair)
@@ -116,7 +114,11 @@ def sign_for_aws(
     headers: CIMultiDict[str], credentials: AwsSigV4Credentials, target: Target, now: datetime
 ) -> set[str]:
     """Sign all headers of a request for AWS, in place; give the names of what was put in."""
-    if not credentials.access_key_id or not credentials.secret_access_key:
+    needed = (
+        *(credentials.access_key_id, credentials.secret_access_key),
+        *(credentials.region, credentials.service),
+    )
+    if not all(needed):
         raise Refused("the connection's credentials are empty", CHECK_CONNECTION)
     now = now.astimezone(UTC)
     opaque = target.body.is_opaque

@@ -12,7 +12,7 @@ from typing import Final, final
 import attrs
 
 from nango_client._provider.plans import ClientSecrets
-from nango_client._provider.refusals import Refused, to_bytes
+from nango_client._provider.refusals import CHECK_CONNECTION, Refused, to_bytes
 from nango_client._provider.templates import Template, text_of
 from nango_client._wire.timestamps import format_timestamp
 from nango_client.models import (
@@ -77,18 +77,25 @@ def usable(connection: Connection, auth_mode: object) -> Credentials:
 
 
 def token_of(credentials: Credentials) -> str | None:
-    """Give the token, or None where this kind has none.
+    """Give the token, or None where there is none."""
+    field = _TOKEN_FIELDS.get(type(credentials))
+    return None if field is None else getattr(credentials, field)
+
+
+def bearer_header(credentials: Credentials) -> str | None:
+    """Give the value of a ``Bearer`` header, or None where this kind has no token.
 
     Raises:
         Refused: it should have one.
     """
-    field = _TOKEN_FIELDS.get(type(credentials))
-    if field is None:
-        return None
-    token: str | None = getattr(credentials, field)
-    if not token:
+    token = token_of(credentials)
+    if token:
+        if "${" in token:
+            raise Refused("the connection's token is a template", CHECK_CONNECTION)
+        return f"Bearer {token}"
+    if type(credentials) in _TOKEN_FIELDS:
         raise Refused(_EMPTY, _GRANT)
-    return token
+    return None
 
 
 def basic_pair(credentials: Credentials) -> tuple[str, str] | None:
@@ -130,7 +137,7 @@ def _wire_of(credentials: Credentials) -> dict[str, object]:
     if isinstance(credentials, UnknownCredentials):
         return dict(credentials.raw)
     wire: dict[str, object] = {}
-    for name, key in _fields(type(credentials)):
+    for name, key in _fields(type(credentials)):  # type: ignore[arg-type]  # mypy takes no class for hashable
         value = getattr(credentials, name)
         if name == "extra":
             wire.update(value)
@@ -207,7 +214,7 @@ class Variables:
         return {**self.wire, "credentials": self.wire}
 
     def _token(self) -> dict[str, object]:
-        return {"accessToken": token_of(self._credentials)}
+        return {"accessToken": token_of(self._credentials) or None}
 
     def _app(self) -> dict[str, object]:
         client = self._client

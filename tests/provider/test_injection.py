@@ -18,6 +18,7 @@ from nango_client import (
     BillCredentials,
     CustomCredentials,
     InvalidArgumentError,
+    JwtCredentials,
     NoCredentials,
     OAuth1Credentials,
     OAuth2Credentials,
@@ -250,7 +251,8 @@ def test_the_default_header_is_that_of_the_kind(credentials: Any, expected: str)
 )
 def test_a_two_step_token_goes_where_the_entry_says(headers: dict[str, str]) -> None:
     """And not into Authorization besides."""
-    owner = connection(TwoStepCredentials(token="two", extra={"_cookies": "two"}))
+    token = None if "cookie" in headers else "two"
+    owner = connection(TwoStepCredentials(token=token, extra={"_cookies": "two"}))
 
     plan = prepare(entry(headers=headers), owner)
 
@@ -264,6 +266,8 @@ def test_a_two_step_token_goes_where_the_entry_says(headers: dict[str, str]) -> 
         CustomCredentials(user=TOKEN),
         ApiKeyCredentials(api_key=""),
         OAuth2Credentials(access_token=""),
+        TwoStepCredentials(),
+        JwtCredentials(),
         BasicCredentials(username="", password=""),
         UnknownCredentials(type="INSTALL_PLUGIN"),
         UnknownCredentials(type="NEW", raw={"pin": "1"}),
