@@ -61,6 +61,8 @@ def of_type(kind: Any, *, secret: bool) -> Any:
         return None
     if kind is str:
         return CANARY if secret else "shown"
+    if kind is bytes:
+        return CANARY.encode() if secret else b"shown"
     if attrs.has(kind):
         return made(kind)
     if isinstance(kind, type) and not issubclass(kind, Mapping):
