@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final, cast, final
 
+from yarl import URL
+
 from nango_client._provider import urls
 from nango_client._provider.refusals import CHECK_CONNECTION, Refused, shown_name
 from nango_client._provider.templates import Scope, Template, Unresolved, parse
@@ -39,9 +41,9 @@ class Base:
         self.has_secret = has_secret
 
 
-def base_given_in_code(url: object) -> Base:
+def base_given_in_code(url: str | URL) -> Base:
     """Check a ``base_url=``; it may be http, since code and not data says so."""
-    text = urls.given_base(cast("str", url))
+    text = urls.given_base(url)
     origin, path = urls.split_origin(text) or (text, "")
     return Base(urls.plain_origin(origin), urls.encode_path(path))
 

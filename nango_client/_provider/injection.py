@@ -166,7 +166,7 @@ class _Making:
             origin=base.origin,
             path=path,
             query=query.removeprefix("?"),
-            endpoint=_endpoint(call.path),
+            endpoint=_endpoint(call.path) if entry.speaks_of_request else "",
             content_type=content_type or "",
             signed_type=self._own.get("content-type"),
             body=body,
@@ -284,7 +284,7 @@ class _Making:
             if text is None:
                 values = self._variables.in_header(template)
                 text = template.render(Scope(values, functions, request, now, random))
-            if not is_complete(text):
+            if not is_complete(text) or (name == "authorization" and not text):
                 if template.mentions("connectionConfig") and name != "authorization":
                     continue
                 raise _unresolved(name, text)
@@ -370,6 +370,8 @@ def _endpoint(path: object) -> str:
 
 def _unresolved(header: str, text: str) -> Refused:
     own_header = f"pass {shown_name(header)} yourself, with headers="
+    if not text:
+        return Refused(f"header {shown_name(header)} would be empty", own_header)
     if not isinstance(text, Unresolved):
         return Refused(f"a value for header {shown_name(header)} is a template", CHECK_CONNECTION)
     name = str(text)

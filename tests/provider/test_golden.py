@@ -59,7 +59,7 @@ DIFFERENCES = (
     Difference(
         "null is no secret: most of such connections cannot even be decoded",
         names="get__null_secret",
-        unless="aws-sigv4/* netsuite-tba/* smugmug/* twitter/* unauthenticated/* *-public/*",
+        unless="unauth*/* aws-s*/* netsuite-*/* sap-b*/* smugmug/* twitter/* *-public/*",
         refused=f"{UNREADABLE}|are empty|no value for 'accessToken'|where the key goes",
     ),
     Difference("client certificates are not offered", providers="adp*", refused="certificate"),

@@ -318,12 +318,13 @@ def test_a_key_without_a_place_is_the_callers_to_place() -> None:
         (entry(headers={"authorization": "${connectionConfig.a}"}), "'authorization'"),
         (entry(headers={"x": "${base64(${connectionConfig.a})}", "authorization": "${gone}"}), ""),
         (entry(headers={"x": "${apiKey}\n"}), "control character"),
+        (entry(headers={"authorization": "${connectionConfig.empty}"}), "would be empty"),
     ],
 )
 def test_a_refusal_says_what_to_do(wire: dict[str, Any], says: str) -> None:
     """Provider, reason and a way out, and no frame with a secret."""
     with pytest.raises(UnsupportedProviderError) as caught:
-        prepare(wire, connection())
+        prepare(wire, connection(empty=""))
 
     assert says in str(caught.value)
     assert "the-key" not in locals_of_the_package(caught.value)
@@ -485,6 +486,7 @@ def test_keys_in_the_url_are_told_of() -> None:
     assert plan.injected.query == {"key"}
 
 
+READ_ONLY = deque([MappingProxyType({"b": 1})])
 MAILER = entry(
     headers={},
     body={
@@ -503,8 +505,8 @@ MAILER = entry(
         ("DELETE", {"json": {}}, {"key": "the-key", "auth": {"id": "7"}}),
         (
             "PUT",
-            {"json": MappingProxyType({"a": deque([1]), "key": "mine", "auth": {"x": 1}})},
-            {"a": [1], "key": "the-key", "auth": {"x": 1, "id": "7"}},
+            {"json": MappingProxyType({"a": READ_ONLY, "key": "mine", "auth": {"x": 1}})},
+            {"a": [{"b": 1}], "key": "the-key", "auth": {"x": 1, "id": "7"}},
         ),
         ("PATCH", {"json": [1]}, [1]),
         ("POST", {"json": None}, None),
