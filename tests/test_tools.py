@@ -57,8 +57,12 @@ def of_type(kind: Any, *, secret: bool) -> Any:
         return (of_type(get_args(kind)[0], secret=secret),)
     if get_origin(kind) is Mapping and not secret:
         return freeze({"shown": of_type(get_args(kind)[1], secret=False)})
+    if kind in (None, type(None)):
+        return None
     if kind is str:
         return CANARY if secret else "shown"
+    if kind is bytes:
+        return CANARY.encode() if secret else b"shown"
     if attrs.has(kind):
         return made(kind)
     if isinstance(kind, type) and not issubclass(kind, Mapping):
@@ -70,7 +74,7 @@ def made(cls: Any, **fields: Any) -> Any:
     """Make a model whose hidden fields are all canaries."""
     return cls(
         **{
-            field.name: of_type(field.type, secret=not field.repr)
+            field.alias: of_type(field.type, secret=not field.repr)
             for field in attrs.fields(cls)
             if not getattr(field.default, "takes_self", False)
         }

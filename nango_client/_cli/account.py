@@ -32,6 +32,9 @@ _MAX_SKEW: Final = 10.0
 _NOBODY: Final = "nango-client-check"
 
 
+# What is printed of a connection: no names, addresses and tags of users.
+_SHOWN: Final = ("id", "connection_id", "provider_config_key", "provider", "errors", "created")
+
 # What is tried, by the scope that it takes (API.md section 0). Scopes are looked at before
 # anything else, so that questions about nobody tell whether the key has them.
 _TRIALS: Final[Mapping[str, Callable[[NangoClient], Awaitable[object]]]] = {
@@ -143,9 +146,7 @@ def _clocks(answers: _Answers) -> list[_Finding]:
     if date is None:
         return []
     ahead = answers.received_at - date
-    # `Date` has whole seconds.
-    side = "agrees with" if abs(ahead) <= 2 else f"is {abs(ahead):.0f} s off"  # noqa: PLR2004
-    text = f"{side} the server's" if abs(ahead) <= 2 else f"{side}, against the server's"  # noqa: PLR2004
+    text = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server's"
     return [_Finding("clock", text, is_wrong=abs(ahead) > _MAX_SKEW)]
 
 

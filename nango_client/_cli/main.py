@@ -1,4 +1,4 @@
-"""The command ``nango-client``: a demo, one connection on the terminal, a mock server."""
+"""The command ``nango-client``: what it takes, and which part of it does what."""
 
 import argparse
 import asyncio
@@ -38,8 +38,9 @@ _OPENED: Final = frozenset({"credentials", "app", "user", "end_user", "organizat
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit code: 0, 1 for a failure, 2 for bad usage."""
     options = _parser().parse_args(arguments)
+    succeeded = True
     try:
-        asyncio.run(_run(options))
+        succeeded = asyncio.run(_run(options))
         sys.stdout.flush()
     except NangoError as error:
         print(f"nango-client: {error}", file=sys.stderr)
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     else:
-        return 0
+        return 0 if succeeded else 1
     return 1
 
 
@@ -79,6 +80,24 @@ def _parser() -> argparse.ArgumentParser:
     get.add_argument("provider_config_key")
     get.add_argument("--show-secrets", action="store_true", help="do not mask what may be secret")
     get.add_argument("--json", action="store_true", help="print JSON with the wire's names")
+    commands.add_parser(
+        "check", parents=[server], help="say whether base URL, API key, scopes and clock are right"
+    )
+    connections = commands.add_parser(
+        "connections", parents=[server], help="list connections, newest first"
+    )
+    connections.add_argument("--integration", metavar="KEY", help="only of this integration")
+    connections.add_argument("--search", metavar="TEXT", help="in id, end user's name or e-mail")
+    connections.add_argument("--json", action="store_true", help="print a JSON object a line")
+    connect = commands.add_parser(
+        "connect", parents=[server], help="print a link with which a user can connect"
+    )
+    connect.add_argument("--end-user", metavar="ID", required=True, help="your id of the user")
+    connect.add_argument("--email", metavar="ADDRESS", help="the user's e-mail address")
+    connect.add_argument(
+        "--integration", metavar="KEY", action="append", help="allow this one; may be repeated"
+    )
+    connect.add_argument("--json", action="store_true", help="print JSON")
     mock = commands.add_parser("mock", help="run a mock Nango server until Ctrl-C")
     mock.add_argument("--port", type=_port, default=3003, help="default: 3003; 0 takes a free one")
     return parser
@@ -91,8 +110,17 @@ def _port(text: str) -> int:
     return port
 
 
-async def _run(options: argparse.Namespace) -> None:
+async def _run(options: argparse.Namespace) -> bool:
+    """Run a command; say whether all is well."""
+    from nango_client._cli import account
+
     match options.command:
+        case "check":
+            return await account.check(options)
+        case "connections":
+            await account.connections(options)
+        case "connect":
+            await account.connect(options)
         case "demo":
             from nango_client._cli.demo import run_demo
 
@@ -101,6 +129,7 @@ async def _run(options: argparse.Namespace) -> None:
             await _get(options)
         case _:
             await _mock(options.port)
+    return True
 
 
 async def _get(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from nango_client._config import RetryPolicy
 from nango_client._http.headers import rate_limit, rate_limit_reset, server_time
+from nango_client._http.lifecycle import current_loop
 from nango_client._http.retry import FLOORED_AWAY, WINDOW, window_left
 from nango_client.exceptions import NangoError, RateLimitError
 
@@ -169,8 +170,8 @@ class RateLimitGate:
 
     def close(self, error: NangoError) -> None:
         """End the waits; each who waits gets `error`, as an object of its own."""
-        self._enter_loop()
-        for waiter in self._queue:
+        # Those who waited under another loop ended with it.
+        for waiter in self._queue if self._loop is current_loop() else ():
             _tell(waiter, error.replica())
         self._queue.clear()
 

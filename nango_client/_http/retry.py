@@ -51,7 +51,7 @@ class RetryBudget:
         # Counted in tenths: a sum of 0.1s would drift.
         self._tenths = self._FULL
         # Those since the last retry; every call adds itself.
-        self.new_calls = 0
+        self.new_calls: int = 0
 
     def take_retry(self) -> bool:
         """Take one retry out if there is one."""

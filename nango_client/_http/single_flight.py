@@ -27,8 +27,8 @@ class Flight(Generic[K, T]):
         loop: asyncio.AbstractEventLoop,
         is_pinned: bool,  # noqa: FBT001  a class called with keywords takes the long way
     ) -> None:
-        self.key = key
-        self.is_pinned = is_pinned
+        self.key: K = key
+        self.is_pinned: bool = is_pinned
         # A dict, because it keeps the order of arrival.
         self.waiters: dict[asyncio.Future[T], None] = {}
         self.task: asyncio.Task[T]

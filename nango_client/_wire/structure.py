@@ -58,7 +58,7 @@ def make_model_hook(
     lines: list[str] = []
     if issubclass(cls, LazyModel):
         rest = [field for field in fields if is_optional(field) or is_later(field)]
-        cls._read_rest = staticmethod(_make_reader(cls, rest, hook_for, in_detail or hook_for))
+        cls.__read_rest__ = staticmethod(_make_reader(cls, rest, hook_for, in_detail or hook_for))
         fields = [field for field in fields if not is_optional(field)]
         lines = ["self._unread = wire"]
     lines += [line for field in fields for line in _lines(field, wire_name(field), hook_for, scope)]
@@ -87,7 +87,7 @@ def _make_reader(
     hooks = [(each, wire_name(each), hook_for(each.type)) for each in fields]
     whole = whole_field(cls)
 
-    def read_rest(wire: Any) -> Mapping[str, Any]:
+    def read(wire: Any) -> Mapping[str, Any]:
         values: dict[str, Any] = {}
         for field, name, hook in hooks:
             value = wire
@@ -113,7 +113,7 @@ def _make_reader(
             path=wire_name(field),
         )
 
-    return read_rest
+    return read
 
 
 def _unfrozen(cls: type[Any]) -> type[Any]:

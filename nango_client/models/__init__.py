@@ -33,6 +33,7 @@ from nango_client.models.functions import Function, FunctionCode
 from nango_client.models.integrations import Integration, IntegrationCredentials
 from nango_client.models.providers import Provider
 from nango_client.models.records import Record, RecordMetadata, RecordPage
+from nango_client.models.requests import PreparedRequest
 from nango_client.models.sessions import ConnectSession
 from nango_client.models.syncs import SyncResult, SyncStatus, SyncVariant
 from nango_client.models.webhooks import (
@@ -75,6 +76,7 @@ __all__ = [
     "OAuth2ClientCredentials",
     "OAuth2Credentials",
     "Organization",
+    "PreparedRequest",
     "Provider",
     "Record",
     "RecordMetadata",

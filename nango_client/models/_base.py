@@ -188,7 +188,7 @@ class LazyModel(Model):
     """The wire's object; gone once it was read."""
 
     # Set where the wire is known; gives the values of the optional fields, by their names.
-    _read_rest: ClassVar[Callable[[Any], Mapping[str, Any]]]
+    __read_rest__: ClassVar[Callable[[Any], Mapping[str, Any]]]
 
     if not TYPE_CHECKING:
         # Type checkers would take any name for a field.
@@ -198,7 +198,7 @@ class LazyModel(Model):
             except AttributeError:
                 # There is no such field, or another thread has just read it.
                 return object.__getattribute__(self, name)
-            for field, value in self._read_rest(unread).items():
+            for field, value in self.__read_rest__(unread).items():
                 object.__setattr__(self, field, value)
             with suppress(AttributeError):
                 object.__delattr__(self, "_unread")

@@ -192,10 +192,16 @@ class UnknownWebhook(_Event):
         {'action': 'opened'}
     """
 
-    connection_id: None = shown(default=None)
-    provider_config_key: None = shown(default=None)
     type: str | None = None
     """The body's own ``type``, where it has one and that is text; `raw` may be any JSON."""
+
+    @property
+    def connection_id(self) -> None:
+        """Always None: whose it is cannot be told."""
+
+    @property
+    def provider_config_key(self) -> None:
+        """Always None: whose it is cannot be told."""
 
 
 WebhookEvent = AuthWebhook | SyncWebhook | AsyncActionWebhook | ForwardWebhook | UnknownWebhook

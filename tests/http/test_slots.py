@@ -108,6 +108,20 @@ async def test_a_place_handed_to_a_cancelled_one_goes_on_to_the_next() -> None:
     assert slots.free == 0
 
 
+async def test_a_place_passes_over_one_that_was_just_cancelled() -> None:
+    """It still stands in the queue when the place is handed over."""
+    slots = Slots(0)
+    crowd = Crowd(slots, 2)
+    await settled()
+
+    slots.give_back()
+    crowd.tasks[0].cancel()
+    await settled()
+
+    assert crowd.log == ["1 in"]
+    assert slots.free == 0
+
+
 async def test_one_that_is_cancelled_while_it_is_held_back_gives_no_place() -> None:
     """It never had one."""
     slots = Slots(0)

@@ -842,6 +842,22 @@ def test_those_who_waited_under_another_loop_are_gone() -> None:
     run(second())
 
 
+def test_closing_where_another_loop_has_ended_leaves_its_futures_alone() -> None:
+    """Nobody could be woken there."""
+    door = Door()
+
+    async def first() -> None:
+        await door.shut()
+        door.ask("a")
+        await pause()
+
+    run(first())
+    door.gate.close(ClientClosedError("closed"))
+
+    assert door.log == []
+    assert door.tasks["a"].cancelled()
+
+
 def test_an_open_gate_has_nobody_in_it() -> None:
     """Entering one that has opened meanwhile costs nothing."""
 
