@@ -63,13 +63,9 @@ class Direct:
         """Give the provider's answer; see `Way.send`."""
         tools = self._tools
         tools.enter()
-        fault = None
-        try:
-            call = self._call(method, path, options)
-        except InvalidArgumentError as error:
-            fault = error.replica()
-        if fault is not None:
-            raise fault  # Here, where no frame holds what was passed.
+        call = self._call(method, path, options)
+        if isinstance(call, InvalidArgumentError):
+            raise call  # Here, where no frame holds what was passed.
         if "timeout" not in options.given:
             planned = await tools.sources.plan(self._pair, call)
             return await self._send(planned, options, options.rest(), NO_LIMIT)
@@ -91,17 +87,22 @@ class Direct:
         finally:
             WAIT_FOR_CONNECTION.reset(token)
 
-    def _call(self, method: str, path: str | URL, options: Options) -> Call:
+    def _call(
+        self, method: str, path: str | URL, options: Options
+    ) -> Call | InvalidArgumentError:
         json = options.get("json")
-        return Call(
-            method,
-            path,
-            params=options.get("params"),
-            headers=headers_of(self._headers, options),
-            json=NOT_GIVEN if json is None else json,
-            data=options.get("data"),
-            base_url=self._base_url,
-        )
+        try:
+            return Call(
+                method,
+                path,
+                params=options.get("params"),
+                headers=headers_of(self._headers, options),
+                json=NOT_GIVEN if json is None else json,
+                data=options.get("data"),
+                base_url=self._base_url,
+            )
+        except InvalidArgumentError as error:
+            return error.replica()
 
     async def _send(
         self, planned: Planned, options: Options, rest: dict[str, Any], until: float

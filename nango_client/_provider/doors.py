@@ -1,7 +1,7 @@
 """What ``NangoClient`` has for calls of providers, put together."""
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, cast, final
+from typing import Any, final
 
 from aiohttp import ClientSession
 from yarl import URL
@@ -190,9 +190,9 @@ def _count(name: str, value: object) -> int:
     raise InvalidArgumentError(f"{name} must be a whole number, 0 or more")
 
 
-def _statuses(values: object) -> tuple[int, ...]:
+def _statuses(values: Any) -> tuple[int, ...]:
     if isinstance(values, Iterable) and not isinstance(values, str | bytes):
-        statuses = tuple(cast("Iterable[Any]", values))
+        statuses = tuple(values)
         if all(type(status) is int and 100 <= status <= 599 for status in statuses):  # noqa: PLR2004
             return statuses
     raise InvalidArgumentError("retry_on must be HTTP statuses")

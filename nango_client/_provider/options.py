@@ -73,7 +73,7 @@ def header_dict(headers: Any) -> CIMultiDict[str]:
 
 
 def _pairs(value: Any) -> list[tuple[str, str]]:
-    items = cast("Mapping[Any, Any]", value).items() if isinstance(value, Mapping) else value
+    items = value.items() if isinstance(value, Mapping) else value
     if isinstance(items, Iterable) and not isinstance(items, str):
         pairs = list(cast("Iterable[Any]", items))
         if all(map(_is_pair, pairs)):

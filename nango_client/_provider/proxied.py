@@ -90,9 +90,23 @@ class Proxied:
     async def send(self, method: str, path: str | URL, options: Options) -> ClientResponse:
         """Give the provider's answer; see `Way.send`."""
         self._tools.enter()
-        fault = None
+        made = self._request(method, path, options)
+        if isinstance(made, InvalidArgumentError):
+            raise made  # Here, where no frame holds what was passed.
+        rest, until = self._limits(made.method, options)
+        if "timeout" not in options.given:
+            return await self._send(made, options, rest, until)
+        token = WAIT_FOR_CONNECTION.set(rest["timeout"].connect)
         try:
-            made = proxy_request(
+            return await self._send(made, options, rest, until)
+        finally:
+            WAIT_FOR_CONNECTION.reset(token)
+
+    def _request(
+        self, method: str, path: str | URL, options: Options
+    ) -> ProxyRequest | InvalidArgumentError:
+        try:
+            return proxy_request(
                 self._prefix,
                 method,
                 path,
@@ -101,18 +115,8 @@ class Proxied:
                 json=options.get("json"),
                 data=options.get("data"),
             )
-            rest, until = self._limits(made.method, options)
         except InvalidArgumentError as error:
-            fault = error.replica()
-        if fault is not None:
-            raise fault  # Here, where no frame holds what was passed.
-        if "timeout" not in options.given:
-            return await self._send(made, options, rest, until)
-        token = WAIT_FOR_CONNECTION.set(rest["timeout"].connect)
-        try:
-            return await self._send(made, options, rest, until)
-        finally:
-            WAIT_FOR_CONNECTION.reset(token)
+            return error.replica()
 
     def _limits(self, method: str, options: Options) -> tuple[dict[str, Any], float]:
         """Give aiohttp's own keywords, and the end of the caller's limit."""

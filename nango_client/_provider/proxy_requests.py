@@ -60,7 +60,7 @@ def proxy_request(
     Raises:
         InvalidArgumentError: it cannot go through the proxy.
     """
-    method = method.upper() if isinstance(method, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance]
+    method = str(method).upper()
     if method not in _METHODS:
         raise InvalidArgumentError(
             f"Nango's proxy knows {', '.join(sorted(_METHODS))}: for other methods use "

@@ -98,6 +98,7 @@ def same(one: Credentials, other: Credentials) -> bool:
 
 def _proof(credentials: Model) -> list[Any]:
     # attrs' own decorator is inside ours, where type checkers do not see it.
-    fields: Any = attrs.fields(type(credentials))  # pyright: ignore[reportArgumentType]
+    kind: Any = type(credentials)
+    fields = attrs.fields(kind)
     values = [getattr(credentials, f.name) for f in fields if f.name not in _SAYS_NOTHING]
     return [_proof(value) if isinstance(value, Model) else value for value in values]
