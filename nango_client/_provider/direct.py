@@ -142,8 +142,6 @@ class Direct:
             if tools.lifecycle.closed:
                 failure = ClientClosedError("the NangoClient was closed")
         else:
-            check = options.get("raise_for_status")
-            if check:
-                await check_status(response, check)
+            await check_status(response, options.get("raise_for_status"))
             return response
         raise failure

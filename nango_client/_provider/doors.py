@@ -190,9 +190,11 @@ def _count(name: str, value: object) -> int:
     raise InvalidArgumentError(f"{name} must be a whole number, 0 or more")
 
 
-def _statuses(values: Any) -> tuple[int, ...]:
-    if isinstance(values, Iterable) and not isinstance(values, str | bytes):
+def _statuses(values: Iterable[Any]) -> tuple[int, ...]:
+    try:
         statuses = tuple(values)
-        if all(type(status) is int and 100 <= status <= 599 for status in statuses):  # noqa: PLR2004
-            return statuses
+    except TypeError:
+        statuses = (None,)
+    if all(type(status) is int and 100 <= status <= 599 for status in statuses):  # noqa: PLR2004
+        return statuses
     raise InvalidArgumentError("retry_on must be HTTP statuses")

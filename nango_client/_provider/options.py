@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast, final
+from collections.abc import Mapping
+from typing import Any, Final, final
 
 import attrs
 from aiohttp import BasicAuth, ClientResponse, ClientTimeout
@@ -73,11 +73,12 @@ def header_dict(headers: Any) -> CIMultiDict[str]:
 
 
 def _pairs(value: Any) -> list[tuple[str, str]]:
-    items = value.items() if isinstance(value, Mapping) else value
-    if isinstance(items, Iterable) and not isinstance(items, str):
-        pairs = list(cast("Iterable[Any]", items))
-        if all(map(_is_pair, pairs)):
-            return pairs
+    try:
+        pairs: list[Any] = list(value.items() if hasattr(value, "items") else value)
+    except TypeError:
+        pairs = [None]
+    if all(map(_is_pair, pairs)):
+        return pairs
     raise InvalidArgumentError("headers and cookies are a mapping or a list of pairs of texts")
 
 
@@ -113,10 +114,10 @@ def remaining(limits: ClientTimeout, until: float) -> ClientTimeout:
 
 
 async def check_status(response: ClientResponse, check: Any) -> None:
-    """Do what ``raise_for_status=`` asks for."""
+    """Do what ``raise_for_status=`` asks for: True, or a function of the caller's."""
     if check is True:
         response.raise_for_status()
-    elif callable(check):
+    elif check:
         try:
             await check(response)
         except BaseException:

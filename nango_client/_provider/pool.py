@@ -78,11 +78,7 @@ async def _keep_session(
     resolver = _Resolver(limits.connect)
     try:
         async with ClientSession(
-            connector=_Connector(
-                limits.connect,
-                resolver=resolver,
-                socket_factory=socket_factory,
-            ),
+            connector=_Connector(limits.connect, resolver, socket_factory),
             timeout=default_limits(limits, own_pool=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -114,8 +110,13 @@ class _Resolver(AbstractResolver):
 class _Connector(aiohttp.TCPConnector):
     """A pool with a limit for the wait for a free connection, apart from that for connecting."""
 
-    def __init__(self, limit: float, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        limit: float,
+        resolver: AbstractResolver,
+        socket_factory: Callable[[AddressInfo], socket.socket],
+    ) -> None:
+        super().__init__(resolver=resolver, socket_factory=socket_factory)
         self._wait_limit = limit
 
     async def _wait_for_available_connection(self, key: "ConnectionKey", traces: Any) -> None:

@@ -158,9 +158,7 @@ class Proxied:
                 failure = ClientClosedError("the NangoClient was closed")
         else:
             self._expect_reads(response, rest)
-            check = options.get("raise_for_status")
-            if check:
-                await check_status(response, check)
+            await check_status(response, options.get("raise_for_status"))
             return response
         raise failure
 

@@ -135,9 +135,7 @@ def _content(
     if body.is_opaque:
         content = _payload(content)
         if declared is None or declared.lower().startswith(_PARTS):
-            kind = content.content_type
-            if content.headers is not None:
-                kind = content.headers.get("Content-Type", kind)
+            kind = content.headers.get("Content-Type", content.content_type)
     kind = kind or _BYTES
     wire["Content-Type"] = kind
     if declared is not None or kind != JSON:
