@@ -192,7 +192,7 @@ def _count(name: str, value: object) -> int:
 
 def _statuses(values: Iterable[Any]) -> tuple[int, ...]:
     try:
-        statuses = tuple(values)
+        statuses: tuple[Any, ...] = tuple(values)
     except TypeError:
         statuses = (None,)
     if all(type(status) is int and 100 <= status <= 599 for status in statuses):  # noqa: PLR2004

@@ -116,7 +116,9 @@ class _Connector(aiohttp.TCPConnector):
         resolver: AbstractResolver,
         socket_factory: Callable[[AddressInfo], socket.socket],
     ) -> None:
-        super().__init__(resolver=resolver, socket_factory=socket_factory)
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+            resolver=resolver, socket_factory=socket_factory
+        )
         self._wait_limit = limit
 
     async def _wait_for_available_connection(self, key: "ConnectionKey", traces: Any) -> None:
