@@ -136,11 +136,12 @@ class Exchange:
             wait = self._wait_after(request, None) if failure.retryable else None
             if wait is not None:
                 return wait
-        if request.method in _SENT_TWICE_BY_AIOHTTP or not isinstance(error, _SENT_AGAIN):
-            if isinstance(error, aiohttp.ClientError):
-                raise error
-            raise StoppedError(failure) from None
-        raise BrokenConnectionError from None
+        elif isinstance(error, _SENT_AGAIN) and request.method not in _SENT_TWICE_BY_AIOHTTP:
+            raise BrokenConnectionError from None
+        if isinstance(error, aiohttp.ClientError):
+            raise error
+        # An OSError would become one of aiohttp's.
+        raise StoppedError(failure) from None
 
     def _wait_after(self, request: ClientRequest, response: ClientResponse | None) -> float | None:
         """Give the seconds to wait before another try, or None where there is to be none."""
