@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final, final
 
 from aiohttp import ClientRequest
+from yarl import URL
 
 from nango_client._http.sockets import make_socket
 
@@ -64,6 +65,21 @@ def make_public_socket(info: AddressInfo) -> socket.socket:
     return make_socket(info)
 
 
+async def public_address(url: URL) -> str:
+    """Look the host up, and give one of its addresses.
+
+    Raises:
+        ForbiddenAddressError: one of them is not on the public internet.
+        OSError: there is none.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(url.host or "", url.port, type=socket.SOCK_STREAM)
+    addresses = [str(info[4][0]) for info in found]
+    if any(map(is_forbidden, addresses)):
+        raise ForbiddenAddressError
+    return addresses[0]
+
+
 async def pin(request: ClientRequest) -> None:
     """Look the host up now, and let the request go to the address that was found and checked.
 
@@ -71,15 +87,11 @@ async def pin(request: ClientRequest) -> None:
     address when it is looked up again.
 
     Raises:
-        ForbiddenAddressError: it has no address on the public internet.
+        ForbiddenAddressError: one of its addresses is not on the public internet.
+        OSError: it has none.
     """
     url = request.url
     host = url.host or ""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, url.port, type=socket.SOCK_STREAM)
-    addresses = [str(info[4][0]) for info in found]
-    if any(is_forbidden(address) for address in addresses):
-        raise ForbiddenAddressError
-    request.url = url.with_host(addresses[0])
+    request.url = url.with_host(await public_address(url))
     if request.server_hostname is None and url.scheme == "https":
         request.server_hostname = host

@@ -11,7 +11,7 @@ from aiohttp.payload import BytesPayload, JsonPayload, StringPayload
 from multidict import CIMultiDict
 from yarl import URL
 
-from nango_client._provider.exchange import Exchange, put_in
+from nango_client._provider.exchange import Exchange, put_in, take_out_of_query
 from nango_client._provider.failures import StoppedError
 from nango_client._provider.injection import ForeignOriginError
 from nango_client._provider.plans import Call
@@ -91,7 +91,11 @@ class ProviderAuth:
             await _add_content(call, request)
             return await self._tools.sources.plan(self._pair, call, planned.connection)
         except ForeignOriginError:
-            return None
+            pass
+        call.path = "/"
+        home = await self._tools.sources.plan(self._pair, call)
+        take_out_of_query(request, home.plan)
+        return None
 
 
 async def _add_content(call: Call, request: ClientRequest) -> None:

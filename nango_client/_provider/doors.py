@@ -16,6 +16,7 @@ from nango_client._http.retry import Retrier
 from nango_client._provider.auth import ProviderAuth
 from nango_client._provider.concealed import conceal
 from nango_client._provider.direct import Direct
+from nango_client._provider.foreign import Foreign
 from nango_client._provider.injection import Recipe, compile_entry
 from nango_client._provider.options import header_dict
 from nango_client._provider.plans import NOT_GIVEN, Call, ClientSecrets
@@ -138,6 +139,12 @@ class Doors:
     ) -> ProviderAuth:
         pair = checked_pair(connection_id, provider_config_key)
         return ProviderAuth(self._tools, pair, _checked_base(base_url))
+
+    def foreign(
+        self, connection_id: str, provider_config_key: str, *, base_url: str | URL | None
+    ) -> Foreign:
+        pair = checked_pair(connection_id, provider_config_key)
+        return Foreign(self._tools, pair, _checked_base(base_url))
 
     async def prepare(
         self,

@@ -14,6 +14,7 @@ from nango_client._provider.addresses import pin
 from nango_client._provider.answers import let_go
 from nango_client._provider.concealed import conceal
 from nango_client._provider.failures import BrokenConnectionError, StoppedError, failure_of
+from nango_client._provider.plans import Plan
 from nango_client._provider.sources import Planned
 from nango_client._provider.tools import Tools
 from nango_client.exceptions import NangoError, TransportError
@@ -203,6 +204,16 @@ async def put_in(request: ClientRequest, planned: Planned) -> None:
     request.url = plan.url.with_fragment(None) if plan.url.raw_fragment else plan.url
     if planned.recipe.wants_body and isinstance(plan.body, bytes):
         await request.update_body(plan.body)
+
+
+def take_out_of_query(request: ClientRequest, plan: Plan) -> None:
+    """Take what `plan` has put into a query out of a URL that a provider made of it."""
+    query = plan.url.query
+    ours = {(name, value) for name in plan.injected.query for value in query.getall(name, [])}
+    pairs = list(request.url.query.items())
+    kept = [pair for pair in pairs if pair not in ours]
+    if len(kept) < len(pairs):
+        request.url = request.original_url = request.url.with_query(kept)
 
 
 def is_spent(request: ClientRequest) -> bool:

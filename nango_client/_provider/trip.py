@@ -5,7 +5,7 @@ from typing import final
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from nango_client._config import is_loopback
-from nango_client._provider.exchange import Exchange
+from nango_client._provider.exchange import Exchange, take_out_of_query
 from nango_client._provider.failures import StoppedError
 from nango_client._provider.plans import Call
 from nango_client._provider.renewals import Pair
@@ -85,8 +85,4 @@ class Trip:
                 host=plan.url.host,
             )
         self._exchange.take_out(request)
-        ours = {(name, v) for name in plan.injected.query for v in plan.url.query.getall(name, [])}
-        pairs = list(url.query.items())
-        kept = [pair for pair in pairs if pair not in ours]
-        if len(kept) < len(pairs):
-            request.url = request.original_url = url.with_query(kept)
+        take_out_of_query(request, plan)

@@ -189,3 +189,6 @@ class Stage:
             "updated_at": "2026-11-24T00:00:00.000Z",
             **self.integration,
         }
+
+
+SECRETS_ENTRY = {"headers": {"X-Client": "${clientId}:${clientSecret}"}}
