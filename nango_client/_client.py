@@ -150,6 +150,7 @@ class NangoClient:
             reporter=reporter,
             lifecycle=self._lifecycle,
             retrier=retrier,
+            gate=self._gate,
             cache=self._cache,
             lookup=self._lookup,
             get_connection=self.get_connection,

@@ -12,6 +12,7 @@ from nango_client._credentials.cache import TokenCache
 from nango_client._credentials.lookup import Lookup
 from nango_client._events import Reporter
 from nango_client._http.lifecycle import Lifecycle
+from nango_client._http.rate_limit import RateLimitGate
 from nango_client._http.retry import Retrier
 from nango_client._provider.auth import ProviderAuth
 from nango_client._provider.concealed import conceal
@@ -51,6 +52,7 @@ class Doors:
         reporter: Reporter,
         lifecycle: Lifecycle,
         retrier: Retrier,
+        gate: RateLimitGate,
         cache: TokenCache,
         lookup: Lookup,
         get_connection: Callable[..., Coroutine[Any, Any, Connection]],
@@ -69,6 +71,7 @@ class Doors:
 
         self._settings = settings
         self._retrier = retrier
+        self._gate = gate
         self._secrets = Remembered(
             secrets,
             lifecycle.flights(),
@@ -126,6 +129,7 @@ class Doors:
             self._tools,
             self._settings,
             self._retrier,
+            self._gate,
             checked_pair(connection_id, provider_config_key),
             base_url=_checked_base(base_url),
             headers=None if headers is None else header_dict(headers),

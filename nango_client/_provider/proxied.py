@@ -10,6 +10,7 @@ from yarl import URL
 
 from nango_client._config import Settings
 from nango_client._http.protocol import About, Request, connection_headers
+from nango_client._http.rate_limit import RateLimitGate
 from nango_client._http.retry import Retrier, is_retried
 from nango_client._provider.concealed import Concealed
 from nango_client._provider.exchange import is_spent
@@ -43,6 +44,7 @@ class Proxied:
         tools: the client's.
         settings: where Nango is, and the API key, which goes there alone.
         retrier: for what may be sent again: failures to connect, and Nango's own 429.
+        gate: holds requests back while the rate limit is used up.
         pair: the connection's ids.
         base_url: instead of the provider's own.
         headers: for each call.
@@ -57,6 +59,7 @@ class Proxied:
         tools: Tools,
         settings: Settings,
         retrier: Retrier,
+        gate: RateLimitGate,
         pair: Pair,
         *,
         base_url: str | None,
@@ -68,6 +71,7 @@ class Proxied:
         self._prefix = settings.base_url
         self._authorization = Concealed(f"Bearer {settings.api_key}")
         self._retrier = retrier
+        self._gate = gate
         self._pair = pair
         self._headers = headers
         self._wire_headers: dict[str, str] = {
@@ -140,7 +144,9 @@ class Proxied:
         if made.method in _REPEATED_BY_NANGO:
             made.headers.update(self._repeats)
         made.headers.update(self._wire_headers)
-        passage = _Passage(tools, self._retrier, self._authorization, self._pair, until)
+        passage = _Passage(
+            tools, self._retrier, self._gate, self._authorization, self._pair, until
+        )
         try:
             response = await session.request(
                 made.method,
@@ -177,12 +183,14 @@ class _Passage:
         self,
         tools: Tools,
         retrier: Retrier,
+        gate: RateLimitGate,
         authorization: str,
         pair: Pair,
         until: float,
     ) -> None:
         self._tools = tools
         self._retrier = retrier
+        self._gate = gate
         self._authorization = authorization
         self._pair = pair
         self._until = until
@@ -213,14 +221,17 @@ class _Passage:
         raise StoppedError(failure)
 
     def _remaining(self) -> float:
+        if self._gate.refuses(self._until):
+            return 0.0
         return self._until - asyncio.get_running_loop().time()
 
     async def _attempt(
         self, about: Request, request: ClientRequest, handler: ClientHandlerType, number: int
     ) -> ClientResponse:
-        # What holds requests to Nango back belongs here: each one that is proxied leaves below.
-        tools = self._tools
-        began = asyncio.get_running_loop().time()
+        tools, gate = self._tools, self._gate
+        if gate.is_shut:
+            await gate.enter(self._until)
+        began, sent = asyncio.get_running_loop().time(), gate.time()
         status = None
         try:
             response = await handler(request)
@@ -233,4 +244,6 @@ class _Passage:
         except Exception as error:  # noqa: BLE001  aiohttp would send a GET again
             failure = failure_of(error, tools.nango_host, request.method)
         tools.reporter.attempt(request.method, ROUTE, number, status, began, failure)
+        # Other answers tell nothing of the limit: their headers may be the provider's.
+        gate.note(failure, sent)
         raise failure
