@@ -93,5 +93,5 @@ async def pin(request: ClientRequest) -> None:
     url = request.url
     host = url.host or ""
     request.url = url.with_host(await public_address(url))
-    if request.server_hostname is None and url.scheme == "https":
-        request.server_hostname = host
+    # The certificate is still that of the name.
+    request.server_hostname = request.server_hostname or host

@@ -88,7 +88,7 @@ class ProviderRequest(Coroutine[Any, Any, ClientResponse]):
 
     def __init__(self, send: Coroutine[Any, Any, ClientResponse]) -> None:
         self._send = send
-        self._response: ClientResponse | None = None
+        self._response: ClientResponse
 
     def send(self, value: Any, /) -> Any:
         """Go on, as a coroutine."""
@@ -115,8 +115,7 @@ class ProviderRequest(Coroutine[Any, Any, ClientResponse]):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._response is not None:
-            await self._response.__aexit__(kind, value, traceback)
+        await self._response.__aexit__(kind, value, traceback)
 
 
 @final

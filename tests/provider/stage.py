@@ -66,7 +66,7 @@ class Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         # What is large is left to the answer.
         size = request.content_length or 0
-        body = await request.read() if size < 1_000_000 and not request.path == "/stream" else b""
+        body = await request.read() if size < 1_000_000 and not request.path.endswith("/stream") else b""
         self.seen.append(Seen(request, body))  # type: ignore[arg-type]
         return await self.answer(request)  # type: ignore[arg-type]
 

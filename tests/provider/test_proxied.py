@@ -165,6 +165,12 @@ def form() -> aiohttp.FormData:
             b"a=b+c",
         ),
         ({"data": io.BytesIO(b"x")}, "application/octet-stream", "application/octet-stream", b"x"),
+        (
+            {"data": io.BytesIO(b"x"), "headers": {"Content-Type": "text/csv"}},
+            "text/csv",
+            "text/csv",
+            b"x",
+        ),
         ({"data": chunks()}, "application/octet-stream", "application/octet-stream", b"one"),
         ({"data": {"f": io.BytesIO(b"data")}}, "multipart/form-data", "multipart/form-data", None),
         ({"data": form()}, "multipart/form-data", "multipart/form-data", None),
@@ -557,6 +563,23 @@ async def test_a_wait_ends_with_the_client() -> None:
             await stage.client.close()
             with pytest.raises(ClientClosedError):
                 await call
+
+
+async def test_a_call_under_way_ends_with_the_client() -> None:
+    """As those of direct do."""
+
+    async def never(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with Stage() as stage:
+        stage.proxy = never
+        call = asyncio.ensure_future(done(stage.client.proxy("user-42", "acme").get("/")))
+        while not stage.nango.seen:
+            await asyncio.sleep(0.01)
+        await stage.client.close()
+        with pytest.raises(ClientClosedError):
+            await call
 
 
 async def test_a_middleware_of_the_callers_runs() -> None:
