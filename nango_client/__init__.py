@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy
     from nango_client._credentials.cache import CacheInfo
     from nango_client._events import Event
+    from nango_client._provider.session import ProviderRequest, ProviderSession
     from nango_client.exceptions import (
         ActionError,
         ActionPendingError,
@@ -142,6 +143,8 @@ __all__ = [
     "PermissionDeniedError",
     "PreparedRequest",
     "Provider",
+    "ProviderRequest",
+    "ProviderSession",
     "RateLimitError",
     "ReconnectRequiredError",
     "Record",
@@ -187,6 +190,8 @@ _HOMES = {
     "TimeoutPolicy": "_config",
     "Event": "_events",
     "WebhookError": "models",
+    "ProviderRequest": "_provider.session",
+    "ProviderSession": "_provider.session",
 }
 
 

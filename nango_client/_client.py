@@ -1,11 +1,12 @@
 """The client: builds the parts, owns their life, and is the front door."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from types import TracebackType
-from typing import Final, NoReturn, Self, SupportsIndex, TypeVar, final
+from typing import Any, Final, NoReturn, Self, SupportsIndex, TypeVar, final
 
 import aiohttp
+from yarl import URL
 
 from nango_client._clock import Clock, SystemClock
 from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy, read_settings
@@ -21,6 +22,9 @@ from nango_client._http.requester import Requester
 from nango_client._http.requirements import check_aiohttp
 from nango_client._http.retry import Retrier
 from nango_client._http.transport import AiohttpTransport
+from nango_client._provider.auth import ProviderAuth
+from nango_client._provider.doors import Doors
+from nango_client._provider.session import Pairs, ProviderSession
 from nango_client._resources.actions import Actions
 from nango_client._resources.connect_sessions import ConnectSessions
 from nango_client._resources.connections import Connections
@@ -37,7 +41,7 @@ from nango_client.exceptions import (
     InvalidArgumentError,
     NangoError,
 )
-from nango_client.models import AuthWebhook, Connection, WebhookEvent
+from nango_client.models import AuthWebhook, Connection, PreparedRequest, WebhookEvent
 
 _T = TypeVar("_T")
 
@@ -127,7 +131,7 @@ class NangoClient:
         # Where hits are reported, none is served without `ask`.
         self._entries: Final = self._cache.entries if on_event is None else {}
         calls = Calls(requester, self._lifecycle, time=clock.time)
-        writes = Writes(calls, self._lookup.invalidate)
+        writes = Writes(calls, self.invalidate)
         self.connections: Final = Connections(calls, writes, self.get_connection)
         self.connect_sessions: Final = ConnectSessions(calls)
         self.integrations: Final = Integrations(calls, writes)
@@ -137,6 +141,22 @@ class NangoClient:
         self.records: Final = Records(calls)
         self.syncs: Final = Syncs(calls)
         self.actions: Final = Actions(calls)
+        self._doors = Doors(
+            settings=settings,
+            timeout=timeout,
+            retry=retry,
+            cache_policy=cache,
+            clock=clock,
+            reporter=reporter,
+            lifecycle=self._lifecycle,
+            retrier=retrier,
+            gate=self._gate,
+            cache=self._cache,
+            lookup=self._lookup,
+            get_connection=self.get_connection,
+            providers=self.providers,
+            integrations=self.integrations,
+        )
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
@@ -177,7 +197,10 @@ class NangoClient:
             await self._lifecycle.close(closed)
         finally:
             self._gate.close(closed)
-            await self._transport.close()
+            try:
+                await self._doors.close()
+            finally:
+                await self._transport.close()
 
     async def get_connection(
         self,
@@ -259,6 +282,163 @@ class NangoClient:
         )
         return token_of(connection, self._lookup.now())
 
+    def direct(
+        self,
+        connection_id: str,
+        provider_config_key: str,
+        *,
+        base_url: str | URL | None = None,
+        headers: Pairs | None = None,
+        retries: int = 0,
+        session: aiohttp.ClientSession | None = None,
+    ) -> ProviderSession:
+        """Give calls that go straight to the provider, with the credentials put in here.
+
+        Args:
+            connection_id: the connection's id.
+            provider_config_key: the integration's key.
+            base_url: instead of the provider's own; it may be http, since code says so. The
+                credentials go there: never take it from data.
+            headers: for each call; those of a call win.
+            retries: how often a GET, HEAD, PUT or DELETE is sent again after a failure to connect,
+                429, 502, 503 or 504.
+            session: an aiohttp session of yours for these calls; it is never closed here.
+
+        Raises:
+            InvalidArgumentError: an argument is none that could be meant.
+
+        Example:
+            >>> github = nango.direct("user-42", "github", base_url=provider_url)
+            >>> async with github.get("/user") as response:
+            ...     print(response.status)
+            200
+        """
+        return self._doors.direct(
+            connection_id,
+            provider_config_key,
+            base_url=base_url,
+            headers=headers,
+            retries=retries,
+            session=session,
+        )
+
+    def proxy(
+        self,
+        connection_id: str,
+        provider_config_key: str,
+        *,
+        base_url: str | URL | None = None,
+        headers: Pairs | None = None,
+        retries: int = 0,
+        retry_on: Iterable[int] = (),
+    ) -> ProviderSession:
+        """Give the same calls through Nango's proxy.
+
+        Args:
+            connection_id: the connection's id.
+            provider_config_key: the integration's key.
+            base_url: instead of the provider's own. The credentials go there: never take it from
+                data.
+            headers: for each call; those of a call win.
+            retries: how often Nango sends a GET, PUT or DELETE again.
+            retry_on: statuses at which it does, besides 401, 429 and 5xx.
+
+        Raises:
+            InvalidArgumentError: an argument is none that could be meant.
+
+        Example:
+            >>> github = nango.proxy("user-42", "github", retries=2)
+            >>> github
+            <ProviderSession proxy>
+        """
+        return self._doors.proxy(
+            connection_id,
+            provider_config_key,
+            base_url=base_url,
+            headers=headers,
+            retries=retries,
+            retry_on=retry_on,
+        )
+
+    def auth(
+        self,
+        connection_id: str,
+        provider_config_key: str,
+        *,
+        base_url: str | URL | None = None,
+    ) -> ProviderAuth:
+        """Give an aiohttp middleware that does what `direct` does, for sessions of yours.
+
+        It concerns each request to the origin of the provider's base URL, and leaves others alone.
+
+        Args:
+            connection_id: the connection's id.
+            provider_config_key: the integration's key.
+            base_url: instead of the provider's own.
+
+        Raises:
+            InvalidArgumentError: an argument is none that could be meant.
+
+        Example:
+            >>> auth = nango.auth("user-42", "github", base_url=provider_url)
+            >>> async with aiohttp.ClientSession(middlewares=(auth,)) as session:
+            ...     async with session.get(f"{provider_url}/user") as response:
+            ...         print(response.status)
+            200
+        """
+        return self._doors.auth(connection_id, provider_config_key, base_url=base_url)
+
+    async def prepare(
+        self,
+        connection_id: str,
+        provider_config_key: str,
+        method: str,
+        path: str | URL,
+        *,
+        params: Mapping[str, Any] | Iterable[tuple[str, Any]] | str | None = None,
+        headers: Pairs | None = None,
+        json: Any = None,
+        data: bytes | None = None,
+        base_url: str | URL | None = None,
+    ) -> PreparedRequest:
+        """Give the request that `direct` would send, for any other HTTP library.
+
+        Args:
+            connection_id: the connection's id.
+            provider_config_key: the integration's key.
+            method: of HTTP.
+            path: below the base URL; a `yarl.URL` is not encoded again.
+            params: what the query gets.
+            headers: yours; they win.
+            json: the body, as JSON.
+            data: the body.
+            base_url: instead of the provider's own.
+
+        Raises:
+            InvalidArgumentError: an argument cannot be sent.
+            TokenExpiredError: Nango has only a token that has ended.
+            UnsupportedProviderError: the provider cannot be called directly.
+            NangoError: as for `get_connection`.
+
+        Example:
+            >>> request = await nango.prepare(
+            ...     "user-42", "github", "GET", "/user", base_url=provider_url
+            ... )
+            >>> request  # the token does not show
+            PreparedRequest(method='GET')
+        """
+        return await self._doors.prepare(
+            connection_id,
+            provider_config_key,
+            method,
+            path,
+            params=params,
+            headers=headers,
+            json=json,
+            data=data,
+            base_url=base_url,
+        )
+
     def invalidate(
         self, connection_id: str | None = None, provider_config_key: str | None = None
     ) -> int:
@@ -268,6 +448,7 @@ class NangoClient:
         refuses a token, it takes ``force_refresh`` to get another one. None matches everything. A
         fetch under way is not cached, and later calls do not wait for it.
         """
+        self._doors.forget_secrets(provider_config_key)
         return self._lookup.invalidate(connection_id, provider_config_key)
 
     def invalidate_for(self, event: WebhookEvent) -> int:

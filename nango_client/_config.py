@@ -181,7 +181,7 @@ def _read_base_url(text: object, *, allow_insecure_http: bool) -> URL | str:
         return "base_url must not hold a user name or password"
     if "?" in text or "#" in text:
         return "base_url must not hold a query or fragment"
-    if url.scheme == "http" and not allow_insecure_http and not _is_loopback(host):
+    if url.scheme == "http" and not allow_insecure_http and not is_loopback(host):
         return (
             "base_url is http://, which would send the API key in clear text: "
             "use https://, or pass allow_insecure_http=True (on the command line "
@@ -190,7 +190,7 @@ def _read_base_url(text: object, *, allow_insecure_http: bool) -> URL | str:
     return url
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

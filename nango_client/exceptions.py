@@ -198,7 +198,8 @@ class TransportError(NangoError):
     """No usable answer came: DNS, refused, reset, TLS, proxy.
 
     Attributes:
-        may_have_run: False where the request surely did not reach Nango.
+        may_have_run: False where the request surely did not reach Nango, or the provider.
+        host: the name or address of who did not answer, or None where only Nango knows it.
 
     Example:
         >>> server.drop_next()
@@ -211,11 +212,20 @@ class TransportError(NangoError):
 
     retryable: bool = True
     may_have_run: bool = True
+    host: str | None = None
 
-    def __init__(self, text: str, *, may_have_run: bool = True, retryable: bool = True) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        may_have_run: bool = True,
+        retryable: bool = True,
+        host: str | None = None,
+    ) -> None:
         super().__init__(text)
         self.may_have_run = may_have_run
         self.retryable = retryable
+        self.host = host
 
 
 class ConnectionFailedError(TransportError, ConnectionError):

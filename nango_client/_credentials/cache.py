@@ -162,6 +162,11 @@ class TokenCache:
         """Say whether there is an answer or a failure, alive or not."""
         return key in self.entries or key in self._failures
 
+    def peek(self, key: Key) -> Connection | None:
+        """Give the answer that is here, if it is alive; this counts as no use."""
+        entry = self._alive(key)
+        return None if entry is None else entry.connection
+
     def find(self, key: Key) -> Found | None:
         """Give an answer that may be served without waiting, or None: the caller has to fetch."""
         entry = self._alive(key)

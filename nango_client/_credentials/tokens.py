@@ -103,12 +103,7 @@ def token_of(connection: Connection, now: float) -> str:
     # The token itself is no local variable here: tracebacks show those.
     if _string_of(credentials) is None:
         raise NoTokenError(_why_none(connection, credentials))
-    end = credentials.expires_at
-    if end is not None and has_ended(credentials, now):
-        raise TokenExpiredError(
-            f"Nango has only a token of {_name(connection)} that ended at {format_timestamp(end)} "
-            "and cannot be renewed: ask the user to reconnect"
-        )
+    _refuse_ended(connection, credentials, now)
     return _string_of(credentials) or ""
 
 
@@ -150,6 +145,33 @@ def _why_none(connection: Connection, credentials: Credentials) -> str:
         f"{_name(connection)} has {found}, which are not a single token: call get_connection() "
         f"and use its credentials' {fields}"
     )
+
+
+def refuse_ended(connection: Connection, now: float) -> None:
+    """Refuse a connection whose token has ended.
+
+    Args:
+        connection: what Nango answered.
+        now: epoch seconds.
+
+    Raises:
+        TokenExpiredError: the token, of an app and a user the app's, has ended.
+    """
+    if connection.expires_at is None:
+        return
+    credentials = connection.credentials
+    if isinstance(credentials, CustomCredentials):
+        credentials = credentials.app or credentials.user or credentials
+    _refuse_ended(connection, credentials, now)
+
+
+def _refuse_ended(connection: Connection, credentials: Credentials, now: float) -> None:
+    end = credentials.expires_at
+    if end is not None and has_ended(credentials, now):
+        raise TokenExpiredError(
+            f"Nango has only a token of {_name(connection)} that ended at {format_timestamp(end)} "
+            "and cannot be renewed: ask the user to reconnect"
+        )
 
 
 def _label(wire_type: str) -> str:

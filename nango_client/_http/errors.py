@@ -69,17 +69,24 @@ def may_have_run(error: NangoError) -> bool:
     return error.status == 408 or error.status >= 500  # noqa: PLR2004
 
 
-def error_for(request: Request, response: Response) -> APIStatusError:
+def error_for(
+    request: Request, response: Response, cls: type[APIStatusError] | None = None
+) -> APIStatusError:
     """Give the error that an answer with an error status stands for.
 
-    The class follows the wire's ``error.code`` first and the status second.
+    Args:
+        request: what was asked.
+        response: what came.
+        cls: its class where that is known; else it follows the wire's ``error.code`` first and the
+            status second.
     """
     error = _error_object(response.body)
     code = error.pop("code", None)
     code = code if isinstance(code, str) else None
     text = error.pop("message", None)
     text = text if isinstance(text, str) else None
-    cls = _class_for(request, response.status, code, text)
+    if cls is None:
+        cls = _class_for(request, response.status, code, text)
     made = cls(
         _text(cls, code).format(
             about=request.about,
@@ -167,6 +174,10 @@ _TEXTS: Final[Mapping[type[APIStatusError], str]] = {
 _SESSION_TEXT: Final = (
     "Nango knows no such connect session ({label}): it lives 30 minutes, or was ended already"
 )
+_PLAN_TEXT: Final = (
+    "the plan of the Nango account does not allow a call for {about} ({label}): look at the plan "
+    "in Nango's dashboard"
+)
 _NOT_NANGO: Final = (
     "{label} instead of {about}, without Nango's error code, so it did not come from Nango: check "
     "base_url, and what stands before the server (an ingress, a firewall, a login page)"
@@ -193,6 +204,8 @@ def _text(cls: type[APIStatusError], code: str | None) -> str:
         return _NOT_NANGO
     if code is not None and code.endswith("connect_session_token"):
         return _SESSION_TEXT
+    if code == "plan_limit":
+        return _PLAN_TEXT
     return _TEXTS[cls]
 
 

@@ -75,6 +75,7 @@ class AiohttpTransport:
     ) -> None:
         url = settings.base_url
         self._scheme, self._authority = url.scheme, url.raw_authority
+        self._host = url.host
         self._prefix = url.raw_path.rstrip("/")
         self._authorization = Hidden(f"Bearer {settings.api_key}")
         self._connect_timeout = timeout.connect
@@ -150,6 +151,8 @@ class AiohttpTransport:
             raise
         except Exception as error:  # noqa: BLE001  nothing of aiohttp may leave this file
             failure = self._translate(error, timeout)
+        if isinstance(failure, TransportError):
+            failure.host = self._host
         raise failure
 
     def hold_back(self) -> int:

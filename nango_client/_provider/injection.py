@@ -54,6 +54,10 @@ _ANONYMOUS: Final = re.compile(
 )
 
 
+class ForeignOriginError(InvalidArgumentError):
+    """The URL leads elsewhere than to the provider; callers see it as what it is derived from."""
+
+
 def compile_entry(entry: Mapping[str, Any]) -> "Recipe":
     """Read a provider's entry once, for all its requests.
 
@@ -354,7 +358,7 @@ def _locate(path: object, base: Base) -> tuple[str, str, str]:
 
 def _check_origin(origin: str, base: Base) -> None:
     if urls.plain_origin(origin) != base.origin:
-        raise InvalidArgumentError(
+        raise ForeignOriginError(
             "an absolute URL is taken only on the origin of the provider's base URL: "
             "for another one pass base_url="
         )

@@ -50,6 +50,11 @@ class Account:
         for subject in tuple(self._subjects.values()):
             subject.forget_connection(connection_id, key)
 
+    def forget_function(self, key: str, kind: str, name: str) -> None:
+        """Tell all subjects that a function of an integration was deleted."""
+        for subject in tuple(self._subjects.values()):
+            subject.forget_function(key, kind, name)
+
 
 class Subject:
     """One subject's part of the state; `account` leads to the others."""
@@ -62,6 +67,9 @@ class Subject:
 
     def forget_connection(self, connection_id: str, key: str) -> None:
         """Drop what belonged to a connection that was deleted."""
+
+    def forget_function(self, key: str, kind: str, name: str) -> None:
+        """Drop what belonged to a function that was deleted."""
 
 
 _S = TypeVar("_S", bound=Subject)

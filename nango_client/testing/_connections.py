@@ -137,6 +137,12 @@ class Connections(Subject):
         for one in self.of_integration(key):
             self.remove(*one.ids)
 
+    def hint(self, key: str, *connection_ids: str) -> str | None:
+        """Say that there are no such connections; None where they have been deleted."""
+        if all((one, key) in self.removed for one in connection_ids):
+            return None
+        return f"no such connection; {self.known()}"
+
     def known(self) -> str:
         """Name the connections that are there, or some of them."""
         names = ["/".join(ids) for ids in self.by_ids]

@@ -1,7 +1,7 @@
 """What the API answers about connections and their metadata."""
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from nango_client._wire.timestamps import format_timestamp, parse_timestamp
@@ -174,18 +174,10 @@ def _requested(call: Call, connection_id: str, key: str) -> StoredConnection:
         )
     found = connections.by_ids.get((connection_id, key))
     if found is None:
-        hint = _unknown(call, [connection_id], key)
+        hint = connections.hint(key, connection_id)
         message = "Failed to find connection" + (f"; {connections.known()}" if hint else "")
         raise Refusal(error_answer(404, "not_found", message=message), hint)
     return found
-
-
-def _unknown(call: Call, connection_ids: Iterable[str], key: str) -> str | None:
-    """Give the hint for connections that are not there; none where they have been deleted."""
-    connections = call.account.of(Connections)
-    if all((one, key) in connections.removed for one in connection_ids):
-        return None
-    return f"no such connection; {connections.known()}"
 
 
 def create_connection(call: Call) -> Answer:
@@ -259,7 +251,7 @@ def delete_connection(call: Call) -> Answer:
     ids = call.params["connectionId"], call.query["provider_config_key"]
     connections = call.account.of(Connections)
     if ids not in connections.by_ids:
-        raise Refusal(error_answer(400, "unknown_connection"), _unknown(call, [ids[0]], ids[1]))
+        raise Refusal(error_answer(400, "unknown_connection"), connections.hint(ids[1], ids[0]))
     connections.remove(*ids)
     return json_answer(200, {"success": True})
 
@@ -290,7 +282,7 @@ def _named(call: Call) -> list[StoredConnection]:
     if unknown:
         message = f"No connection {', '.join(unknown)} with the provider config key {key}"
         answer = error_answer(404, "unknown_connection", message=message)
-        raise Refusal(answer, _unknown(call, unknown, key))
+        raise Refusal(answer, connections.hint(key, *unknown))
     return [connections.by_ids[one, key] for one in connection_ids]
 
 

@@ -94,7 +94,11 @@ class Functions(Subject):
         found = self._by_key.get(key, {})
         return [found[ids] for ids in sorted(found)]
 
-    def remove(self, key: str, kind: str, name: str) -> None:
+    def find(self, key: str, kind: str, name: str) -> Function | None:
+        """Give a function, None where there is no such one."""
+        return self._by_key.get(key, {}).get((kind, name))
+
+    def forget_function(self, key: str, kind: str, name: str) -> None:
         """Drop a function."""
         del self._by_key[key][kind, name]
 
@@ -132,7 +136,7 @@ def delete_function(call: Call) -> Answer:
     if found.wire["source"] == "repo":
         message = "What a repository deploys is deleted by deploying it without"
         raise Refusal(error_answer(400, "function_managed_by_deploy", message=message))
-    call.account.of(Functions).remove(call.params["uniqueKey"], found.type, found.name)
+    call.account.forget_function(call.params["uniqueKey"], found.type, found.name)
     return json_answer(200, {"data": {"success": True}})
 
 

@@ -8,6 +8,7 @@ from nango_client._wire.jsonlib import as_object
 from nango_client.testing._payloads import Wire
 from nango_client.testing._schema import (
     Check,
+    Fields,
     Issue,
     Path,
     any_object,
@@ -23,6 +24,7 @@ from nango_client.testing._schema import (
 _CONNECTION_ID: Final = re.compile(r"[a-zA-Z0-9,.;:=+~\[\]|@${}\"'\\/_ -]+")
 _PROVIDER_CONFIG_KEY: Final = re.compile(r"[a-zA-Z0-9~:.@_ -]+")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_MODEL: Final = re.compile(r"[A-Z][a-zA-Z0-9_-]+")
 _TAG: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_\-./]*")
 _URL: Final = re.compile(r"https?://[^\s/?#]+\S*")
 _MOST_TAGS: Final = 10
@@ -36,6 +38,14 @@ CONNECTION_ID: Final = text(_CONNECTION_ID)
 PROVIDER_CONFIG_KEY: Final = text(_PROVIDER_CONFIG_KEY)
 NAME: Final = text(_NAME)
 """Of a provider, a function, a sync, an action or a variant."""
+MODEL: Final = text(_MODEL)
+
+CONNECTION_HEADERS: Final = {
+    "provider-config-key": PROVIDER_CONFIG_KEY,
+    "connection-id": CONNECTION_ID,
+}
+"""The headers by which some endpoints are told the connection."""
+OF_CONNECTION: Final = Fields(CONNECTION_HEADERS, strict=False)
 
 WEBHOOK_URL: Final = either(text(_URL, most=None), text(most=0))
 ORGANIZATION: Final = fields(id=text(), display_name=optional(text()))

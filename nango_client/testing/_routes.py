@@ -8,14 +8,17 @@ from urllib.parse import unquote
 
 import attrs
 
+from nango_client.testing import _actions as actions
 from nango_client.testing import _connections_api as connections
 from nango_client.testing import _environment as environment
 from nango_client.testing import _functions as functions
 from nango_client.testing import _integrations_api as integrations
 from nango_client.testing import _providers as providers
+from nango_client.testing import _records_api as records
 from nango_client.testing import _sessions_api as sessions
+from nango_client.testing import _syncs_api as syncs
 from nango_client.testing._account import Call
-from nango_client.testing._grammar import CONNECTION_ID, NAME, PROVIDER_CONFIG_KEY
+from nango_client.testing._grammar import CONNECTION_ID, NAME, OF_CONNECTION, PROVIDER_CONFIG_KEY
 from nango_client.testing._schema import Check, Fields, fields
 from nango_client.testing._wire import Answer, RecordedRequest
 
@@ -26,6 +29,8 @@ _PARAMS: Final[Mapping[str, Check]] = {
     "uniqueKey": PROVIDER_CONFIG_KEY,
     "provider": NAME,
     "name": NAME,
+    "variant": NAME,
+    "id": actions.RUN_ID,
 }
 
 
@@ -45,6 +50,8 @@ class Route:
     """The key needs one of them; none are needed where there are none."""
     query: Check | None = attrs.field(default=NOTHING, kw_only=True, repr=False)
     """What the query may be; None: it is not looked at."""
+    headers: Fields | None = attrs.field(default=None, kw_only=True, repr=False)
+    """What some headers may be, by their names in lower case; None: none is looked at."""
     body: Check | None = attrs.field(default=None, kw_only=True, repr=False)
     """What the body may be; None: it is not looked at."""
     auth: Literal["key", "session", "either", "none"] = attrs.field(default="key", kw_only=True)
@@ -228,6 +235,56 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/providers/{provider}", providers.get_provider, auth="either"),
     Route("GET", "/providers/{provider}/templates", providers.list_templates),
     Route("GET", "/providers.json", providers.catalogue, query=None, auth="none"),
+    Route(
+        "GET",
+        "/records",
+        records.list_records,
+        _scopes("records:read"),
+        query=records.LISTED,
+        headers=OF_CONNECTION,
+    ),
+    Route(
+        "PATCH",
+        "/records/prune",
+        records.prune_records,
+        _scopes("records:write"),
+        headers=OF_CONNECTION,
+        body=records.PRUNED,
+    ),
+    Route("POST", "/sync/trigger", syncs.trigger, _scopes("syncs:execute"), body=syncs.TRIGGERED),
+    Route("POST", "/sync/start", syncs.start, _scopes("syncs:execute"), body=syncs.COMMANDED),
+    Route("POST", "/sync/pause", syncs.pause, _scopes("syncs:execute"), body=syncs.COMMANDED),
+    Route("GET", "/sync/status", syncs.get_status, _scopes("syncs:read"), query=syncs.ASKED),
+    Route(
+        "PUT",
+        "/sync/update-connection-frequency",
+        syncs.set_frequency,
+        _scopes("syncs:update"),
+        body=syncs.TIMED,
+    ),
+    Route(
+        "POST",
+        "/sync/{name}/variant/{variant}",
+        syncs.create_variant,
+        _scopes("syncs:variant:create"),
+        body=syncs.OF_CONNECTION,
+    ),
+    Route(
+        "DELETE",
+        "/sync/{name}/variant/{variant}",
+        syncs.delete_variant,
+        _scopes("syncs:variant:delete"),
+        body=syncs.OF_CONNECTION,
+    ),
+    Route(
+        "POST",
+        "/action/trigger",
+        actions.trigger,
+        _scopes("actions:execute"),
+        headers=actions.HEADERS,
+        body=actions.CALLED,
+    ),
+    Route("GET", "/action/{id}", actions.get_result, _scopes("actions:execute")),
     Route("GET", "/environment-variables", environment.list_variables, _scopes("variables:read")),
     Route(
         "POST",

@@ -27,6 +27,10 @@ _TYPES: Final[Mapping[str, str]] = {
     "str": "string",
     "list": "array",
 }
+_SWITCHES: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("true", "1", "yes", "on", "y", "enabled"), True),
+    **dict.fromkeys(("false", "0", "no", "off", "n", "disabled"), False),
+}
 _EMAIL = re.compile(r"[^\s@.][^\s@]*@[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2,}")
 
 
@@ -114,6 +118,30 @@ def whole_number(least: int, most: int | None = None) -> Check:
         yield from _bounds("number to be {}", int(value), least, most, path)
 
     return checked
+
+
+def integer(least: int, most: int) -> Check:
+    """Take a whole number of a body."""
+
+    def checked(value: Any, path: Path) -> Iterator[Issue]:
+        if value.__class__ is not int:
+            yield _wrong_type("number", value, path)
+            return
+        yield from _bounds("number to be {}", value, least, most, path)
+
+    return checked
+
+
+def switch(value: Any, path: Path) -> Iterator[Issue]:
+    """Take a word for yes or no, as queries and headers have it."""
+    if not isinstance(value, str) or value.lower() not in _SWITCHES:
+        words = "|".join(f'"{word}"' for word in _SWITCHES)
+        yield issue("invalid_value", f"Invalid option: expected one of {words}", path)
+
+
+def is_on(value: str | None) -> bool:
+    """Say whether a `switch` is on; one that was not sent is off."""
+    return value is not None and _SWITCHES.get(value.lower(), False)
 
 
 def any_object(value: Any, path: Path) -> Iterator[Issue]:

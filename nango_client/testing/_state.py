@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nango_client.testing import _checks
 from nango_client.testing._account import Account, Call
+from nango_client.testing._actions import ActionControls
 from nango_client.testing._clock import FakeClock
 from nango_client.testing._connections import ConnectionControls
 from nango_client.testing._environment import EnvironmentControls
@@ -15,9 +16,11 @@ from nango_client.testing._functions import FunctionControls
 from nango_client.testing._integrations import IntegrationControls
 from nango_client.testing._providers import ProviderControls
 from nango_client.testing._rate_limit import RateLimit
+from nango_client.testing._records import RecordControls
 from nango_client.testing._routes import ROUTES, Route, nearest
 from nango_client.testing._schema import parse_query
 from nango_client.testing._sessions import SessionControls, Sessions
+from nango_client.testing._syncs import SyncControls
 from nango_client.testing._wire import (
     HTML_TYPE,
     Answer,
@@ -39,6 +42,9 @@ class NangoState(
     SessionControls,
     EnvironmentControls,
     FunctionControls,
+    RecordControls,
+    SyncControls,
+    ActionControls,
     FaultControls,
 ):
     """One account of Nango with its API keys, and the answers that follow from them.
@@ -165,6 +171,9 @@ class NangoState(
         if route.query is not None:
             _checks.check_values(route.query, dict(call.query), "invalid_query_params")
         _checks.check_values(route.params, dict(call.params), "invalid_uri_params")
+        if route.headers is not None:
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            _checks.check_values(route.headers, headers, "invalid_headers")
         if route.body is not None:
             _checks.check_values(route.body, call.body, "invalid_body")
         return route.handler(call)

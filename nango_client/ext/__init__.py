@@ -1,0 +1,1 @@
+"""Parts for other libraries, each of which has to be installed: ``nango-client[httpx]``."""

@@ -1,0 +1,110 @@
+"""Credentials for httpx: ``pip install "nango-client[httpx]"``."""
+
+from collections.abc import AsyncGenerator, Generator
+from typing import Any, final
+
+from nango_client._client import NangoClient
+from nango_client._provider.foreign import NOT_IN_MEMORY
+from nango_client._provider.sources import Planned
+from nango_client.exceptions import ConfigurationError
+
+try:
+    import httpx
+except ImportError:
+    raise ImportError(
+        'nango_client.ext.httpx needs httpx: pip install "nango-client[httpx]"'
+    ) from None
+
+_REFUSED = 401
+
+
+@final
+class NangoAuth(httpx.Auth):
+    """Puts a connection's credentials into requests to the origin of the provider's base URL.
+
+    A 401 renews them as `NangoClient.direct` does. Do not pass ``follow_redirects=True`` where the
+    provider's key is in another header than ``Authorization``: httpx takes that one alone out of
+    what follows a redirect to another origin.
+
+    Args:
+        client: gives the credentials.
+        connection_id: the connection's id.
+        provider_config_key: the integration's key.
+        base_url: instead of the provider's own.
+
+    Raises:
+        InvalidArgumentError: an argument is none that could be meant.
+
+    Example:
+        >>> import httpx
+        >>> from nango_client.ext.httpx import NangoAuth
+        >>> auth = NangoAuth(nango, "user-42", "github", base_url=provider_url)
+        >>> async with httpx.AsyncClient(auth=auth) as client:
+        ...     response = await client.get(f"{provider_url}/user")
+        >>> response.status_code
+        200
+    """
+
+    def __init__(
+        self,
+        client: NangoClient,
+        connection_id: str,
+        provider_config_key: str,
+        *,
+        base_url: str | None = None,
+    ) -> None:
+        doors = client._doors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        self._foreign = doors.foreign(connection_id, provider_config_key, base_url=base_url)
+
+    def __repr__(self) -> str:
+        return "<NangoAuth>"
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Put the credentials in, and once more after a 401; httpx asks for this."""
+        planned = await self._foreign.plan(
+            request.method, str(request.url), request.headers, _content(request)
+        )
+        if planned is None:
+            yield request
+            return
+        _put_in(request, planned)
+        response = yield request
+        if response.status_code != _REFUSED:
+            return
+        again = await self._foreign.plan_again(planned)
+        if again is not None and not _is_spent(request):
+            for name in planned.plan.injected.headers:
+                request.headers.pop(name, None)
+            _put_in(request, again)
+            yield request
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, Any, None]:  # noqa: ARG002
+        """Refuse: the credentials come by asyncio."""
+        raise ConfigurationError(
+            "NangoAuth with an asynchronous NangoClient is for httpx.AsyncClient"
+        )
+
+
+def _content(request: httpx.Request) -> object:
+    try:
+        return request.content or None
+    except httpx.RequestNotRead:
+        return NOT_IN_MEMORY
+
+
+def _put_in(request: httpx.Request, planned: Planned) -> None:
+    plan = planned.plan
+    for name in plan.injected.headers:
+        request.headers[name] = plan.headers[name]
+    request.url = httpx.URL(str(plan.url))
+    if planned.recipe.wants_body and isinstance(plan.body, bytes):
+        request.headers.pop("Transfer-Encoding", None)
+        request.headers["Content-Length"] = str(len(plan.body))
+        request.stream = httpx.ByteStream(plan.body)
+
+
+def _is_spent(request: httpx.Request) -> bool:
+    """Say whether the body is an iterator that has begun."""
+    return bool(getattr(request.stream, "_is_stream_consumed", False))

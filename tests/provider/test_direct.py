@@ -1,0 +1,740 @@
+"""Calls that go straight to the provider: what leaves, what comes back, what is asked of Nango."""
+
+import asyncio
+import base64
+import io
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from stage import API_KEY, Server, Stage, entry
+from yarl import URL
+
+from nango_client import (
+    CachePolicy,
+    ClientClosedError,
+    ConnectionFailedError,
+    Event,
+    InvalidArgumentError,
+    NangoClient,
+    NangoError,
+    NotFoundError,
+    ProviderRequest,
+    RequestTimeoutError,
+    RetryPolicy,
+    TimeoutPolicy,
+    TokenExpiredError,
+    TransportError,
+    UnsupportedProviderError,
+)
+
+pytestmark = pytest.mark.asyncio
+
+
+async def body_of(request: ProviderRequest) -> Any:
+    async with request as response:
+        return await response.json()
+
+
+async def test_a_call_reaches_the_provider_with_the_connections_token() -> None:
+    """The path is joined to the base URL of the provider's entry, and the answer is aiohttp's."""
+    async with Stage() as stage:
+        stage.entry = entry(f"{stage.provider.url}/api/v3")
+        acme = stage.client.direct("user-42", "acme")
+
+        async with acme.get("/user/repos", params={"per_page": 100}) as response:
+            body = await response.json()
+
+    (seen,) = stage.provider.seen
+    assert isinstance(response, aiohttp.ClientResponse)
+    assert body == {"path": "/api/v3/user/repos?per_page=100"}
+    assert (seen.method, seen.headers["Authorization"]) == ("GET", "Bearer token-1")
+    assert stage.asked("/connection/") == stage.asked("/providers/acme") == 1
+
+
+async def test_an_awaited_call_gives_an_answer_that_is_unread() -> None:
+    """It can be read, or released, later."""
+    async with Stage() as stage:
+        response = await stage.client.direct("user-42", "acme").get("/a")
+
+        assert response.content.total_bytes >= 0
+        assert await response.json() == {"path": "/a"}
+
+
+async def test_a_call_can_be_a_task() -> None:
+    """A task group takes it as the coroutine that it is."""
+    async with Stage() as stage:
+        acme = stage.client.direct("user-42", "acme")
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(acme.get(f"/{number}")) for number in range(3)]
+        answers = [await task.result().json() for task in tasks]
+
+    assert [answer["path"] for answer in answers] == ["/0", "/1", "/2"]
+
+
+async def test_a_call_that_is_not_made_can_be_closed() -> None:
+    """As any coroutine: nothing leaves, and nothing warns; what is thrown into it comes out."""
+    async with Stage() as stage:
+        stage.client.direct("user-42", "acme").get("/a").close()
+        thrown = stage.client.direct("user-42", "acme").get("/a")
+        with pytest.raises(KeyError):
+            thrown.throw(KeyError())
+
+    assert not stage.provider.seen
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete", "head"])
+async def test_each_method_has_a_name(method: str) -> None:
+    """And `request` takes any."""
+    async with Stage() as stage:
+        acme = stage.client.direct("user-42", "acme")
+        async with getattr(acme, method)("/a"), acme.request(method, "/b"):
+            pass
+        async with acme.request("options", "/c"):
+            pass
+
+    assert [seen.method for seen in stage.provider.seen] == [method.upper()] * 2 + ["OPTIONS"]
+
+
+async def test_bodies_are_those_of_aiohttp() -> None:
+    """JSON, bytes, a form, parts, a file and an iterator."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"one "
+        yield b"two"
+
+    form = aiohttp.FormData()
+    form.add_field("file", b"data", filename="a.txt")
+    async with Stage() as stage:
+        acme = stage.client.direct("user-42", "acme")
+        for options in (
+            {"json": {"a": 1}},
+            {"data": b"raw"},
+            {"data": {"a": "1"}},
+            {"data": form},
+            {"data": io.BytesIO(b"file")},
+            {"data": chunks()},
+        ):
+            await body_of(acme.post("/a", **options))  # type: ignore[arg-type]
+
+    bodies = [seen.body for seen in stage.provider.seen]
+    types = [seen.headers["Content-Type"].partition(";")[0] for seen in stage.provider.seen]
+    assert bodies[:3] == [b'{"a":1}', b"raw", b"a=1"]
+    assert b'filename="a.txt"' in bodies[3]
+    assert bodies[4:] == [b"file", b"one two"]
+    assert types[:4] == [
+        "application/json",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+    ]
+
+
+async def test_headers_of_the_call_win_over_those_of_the_session_and_over_ours() -> None:
+    """Names count in any case; cookies and a user's name are headers, too."""
+    async with Stage() as stage:
+        acme = stage.client.direct("user-42", "acme", headers={"X-A": "1", "X-B": "1"})
+        await body_of(acme.get("/1", headers={"x-b": "2"}))
+        await body_of(acme.get("/2", headers=[("Authorization", "Bearer mine")]))
+        with pytest.warns(DeprecationWarning):
+            auth = aiohttp.BasicAuth("user", "password")
+        await body_of(acme.get("/3", cookies={"a": "b"}, auth=auth))
+
+    one, two, three = (seen.headers for seen in stage.provider.seen)
+    assert (one["X-A"], one.getall("X-B")) == ("1", ["2"])
+    assert two.getall("Authorization") == ["Bearer mine"]
+    assert three["Cookie"] == "a=b"
+    assert three["Authorization"] == "Basic " + base64.b64encode(b"user:password").decode()
+
+
+async def test_no_cookie_is_kept_and_no_default_header_is_added() -> None:
+    """What the provider sets does not come back; all else is aiohttp's own."""
+
+    async def set_cookie(request: web.Request) -> web.StreamResponse:
+        return web.Response(headers={"Set-Cookie": "a=b"})
+
+    async with Stage(set_cookie) as stage:
+        url = f"http://localhost:{stage.provider.port}"
+        acme = stage.client.direct("user-42", "acme", base_url=url)
+        for _ in range(2):
+            async with acme.get("/"):
+                pass
+
+    for seen in stage.provider.seen:
+        names = {name.title() for name in seen.headers}
+        assert names == {"Host", "Authorization", "Accept", "Accept-Encoding", "User-Agent"}
+        assert seen.headers["User-Agent"].startswith("Python/")
+
+
+async def test_what_we_put_in_shows_in_no_repr() -> None:
+    """Neither of the answer nor of the error that it is turned into."""
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=400)
+
+    async with Stage(refuse) as stage:
+        acme = stage.client.direct("user-42", "acme")
+        response = await acme.get("/a")
+        with pytest.raises(aiohttp.ClientResponseError) as caught:
+            await acme.get("/a", raise_for_status=True)
+        response.release()
+
+    shown = f"{response!r} {response.request_info!r} {caught.value!r} {caught.value.request_info!r}"
+    assert "token-1" not in shown
+    assert "***" in shown
+    assert caught.value.status == 400
+
+
+async def test_the_status_raises_only_where_it_is_asked_to() -> None:
+    """True, or a function of the caller's; a session of theirs that raises is told not to."""
+
+    class TeapotError(Exception):
+        pass
+
+    async def teapot(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=418)
+
+    async def check(response: aiohttp.ClientResponse) -> None:
+        raise TeapotError(response.status)
+
+    async with Stage(teapot) as stage, aiohttp.ClientSession(raise_for_status=True) as session:
+        acme = stage.client.direct("user-42", "acme", session=session)
+        async with acme.get("/a") as response:
+            assert response.status == 418
+        with pytest.raises(TeapotError):
+            await acme.get("/a", raise_for_status=check)
+
+
+async def test_links_of_an_answer_can_be_followed() -> None:
+    """An absolute URL on the origin of the base URL is sent as it stands."""
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        number = int(request.query.get("page", "1"))
+        url = f"{stage.provider.url}/api/items?page={number + 1}&q=a%26b"
+        link = {"Link": f'<{url}>; rel="next"'} if number < 3 else {}
+        return web.json_response([number], headers=link)
+
+    async with Stage(page) as stage:
+        stage.entry = entry(f"{stage.provider.url}/api")
+        acme = stage.client.direct("user-42", "acme")
+        url: str | URL | None = "/items"
+        items: list[int] = []
+        while url is not None:
+            async with acme.get(url) as response:
+                items += await response.json()
+                following = response.links.get("next")
+                url = None if following is None else following["url"]  # type: ignore[assignment]
+
+    assert items == [1, 2, 3]
+    assert stage.provider.seen[-1].path == "/api/items?page=3&q=a%26b"
+
+
+async def test_a_url_elsewhere_is_refused_by_name() -> None:
+    """The text names what is meant for it; nothing is sent."""
+    async with Stage() as stage, Server() as other:
+        acme = stage.client.direct("user-42", "acme")
+        for url in (f"{other.url}/x", URL(f"{other.url}/x")):
+            with pytest.raises(InvalidArgumentError, match="base_url="):
+                await acme.get(url)
+
+    assert not other.seen
+    assert not stage.provider.seen
+
+
+async def test_base_url_replaces_the_providers() -> None:
+    """It may be http, because code says so."""
+    async with Stage() as stage, Server() as other:
+        acme = stage.client.direct("user-42", "acme", base_url=f"{other.url}/v2")
+        await body_of(acme.get("/x"))
+
+    assert [seen.path for seen in other.seen] == ["/v2/x"]
+    assert not stage.provider.seen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (("", "acme"), {}),
+        (("user-42", "a\nb"), {}),
+        ((42, "acme"), {}),
+        (("user-42", "acme"), {"retries": -1}),
+        (("user-42", "acme"), {"retries": True}),
+        (("user-42", "acme"), {"retries": "2"}),
+        (("user-42", "acme"), {"base_url": "ftp://acme.example"}),
+        (("user-42", "acme"), {"base_url": "/relative"}),
+        (("user-42", "acme"), {"headers": "text"}),
+        (("user-42", "acme"), {"headers": {"a": 1}}),
+        (("user-42", "acme"), {"headers": 42}),
+        (("user-42", "acme"), {"session": object()}),
+    ],
+)
+async def test_bad_arguments_are_refused_when_the_session_is_made(
+    arguments: tuple[Any, Any], options: dict[str, Any]
+) -> None:
+    """Nothing needs to be awaited for that, and nothing is sent."""
+    async with Stage() as stage:
+        with pytest.raises(InvalidArgumentError):
+            stage.client.direct(*arguments, **options)
+
+    assert not stage.nango.seen
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": {"X-A": "a\r\nX-B: b"}},
+        {"headers": {"a": 1}},
+        {"headers": "text"},
+        {"cookies": {"a": 1}},
+        {"auth": ("user", "password")},
+        {"json": {"canary-body": object()}},
+        {"json": 1, "data": b"canary-body"},
+        {"params": 42},
+        {"timeout": "long"},
+        {"timeout": -1},
+        {"timeout": True},
+        {"chunked": True, "headers": {"Transfer-Encoding": "chunked"}, "data": b"canary-body"},
+    ],
+)
+async def test_bad_keywords_of_a_call_send_nothing(options: dict[str, Any]) -> None:
+    """And no frame of ours shows what was passed."""
+    async with Stage() as stage:
+        with pytest.raises(InvalidArgumentError) as caught:
+            await stage.client.direct("user-42", "acme").post("/canary-path", **options)
+
+    assert not stage.provider.seen
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    traceback = caught.value.__traceback__
+    while traceback is not None:
+        if "nango_client" in traceback.tb_frame.f_code.co_filename:
+            shown = repr(list(traceback.tb_frame.f_locals.values()))
+            assert "canary-body" not in shown
+            assert "token-1" not in shown
+        traceback = traceback.tb_next
+
+
+async def test_a_token_that_has_ended_is_not_sent() -> None:
+    """Nango has no other one."""
+    async with Stage() as stage:
+        stage.kind = {
+            "type": "OAUTH2",
+            "access_token": "a",
+            "expires_at": "2026-01-01T00:00:00Z",
+            "raw": {},
+        }
+        with pytest.raises(TokenExpiredError):
+            await stage.client.direct("user-42", "acme").get("/")
+
+    assert not stage.provider.seen
+
+
+async def test_of_an_app_and_a_user_the_apps_end_counts() -> None:
+    """It is the app's token that is sent."""
+    raw = {"type": "CUSTOM", "app": {"type": "APP", "access_token": "app"}, "user": None, "raw": {}}
+    ended = {**raw, "app": {**raw["app"], "expires_at": "2026-01-01T00:00:00Z"}}  # type: ignore[dict-item]
+    async with Stage() as stage:
+        stage.kind = ended
+        with pytest.raises(TokenExpiredError):
+            await stage.client.direct("user-42", "acme").get("/")
+
+
+async def test_a_connection_without_a_provider_cannot_be_called() -> None:
+    """Older servers do not say whose it is."""
+    async with Stage() as stage:
+        stage.connection = {"provider": None}
+        with pytest.raises(UnsupportedProviderError, match=re.escape("client.proxy")):
+            await stage.client.direct("user-42", "acme").get("/")
+
+
+async def test_what_nango_refuses_is_raised() -> None:
+    """An unknown connection is what it is elsewhere."""
+
+    async def unknown(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": {"code": "not_found"}}, status=404)
+
+    async with Stage() as stage:
+        stage.nango.answer = unknown
+        with pytest.raises(NotFoundError):
+            await stage.client.direct("user-42", "acme").get("/")
+
+
+# ---- what is remembered ---------------------------------------------------------------------
+
+
+async def test_entries_are_remembered_for_an_hour() -> None:
+    """By all connections of a provider; then the new one counts."""
+    async with Stage() as stage:
+        for user in ("a", "b", "a"):
+            await body_of(stage.client.direct(user, "acme").get("/"))
+        assert stage.asked("/providers/") == 1
+
+        stage.entry = entry(f"{stage.provider.url}/new")
+        stage.clock.advance(3601)
+        await body_of(stage.client.direct("a", "acme").get("/x"))
+
+    assert stage.asked("/providers/") == 2
+    assert stage.provider.seen[-1].path == "/new/x"
+
+
+async def test_an_entry_is_asked_for_once_for_all_callers() -> None:
+    """Fifty that begin together make one request."""
+    async with Stage() as stage:
+        acme = stage.client.direct("user-42", "acme")
+        await asyncio.gather(*(body_of(acme.get("/")) for _ in range(50)))
+
+    assert stage.asked("/providers/") == 1
+    assert len(stage.provider.seen) == 50
+
+
+async def test_an_old_entry_serves_while_no_new_one_can_be_had() -> None:
+    """It is asked for again after a while, for which nobody waits."""
+    async with Stage() as stage:
+        acme = stage.client.direct("user-42", "acme")
+        await body_of(acme.get("/"))
+        stage.failing = {"/providers/"}
+        stage.clock.advance(3601)
+        await body_of(acme.get("/"))
+        await body_of(acme.get("/"))
+        assert stage.asked("/providers/") == 2
+
+        stage.clock.advance(11)
+        await body_of(acme.get("/"))
+        await body_of(acme.get("/"))
+        assert stage.asked("/providers/") == 3
+        stage.failing = set()
+        stage.clock.advance(11)
+        await body_of(acme.get("/"))
+        await asyncio.sleep(0.05)
+        stage.failing = {"/providers/"}
+        await body_of(acme.get("/"))
+
+    assert stage.asked("/providers/") == 4
+    assert len(stage.provider.seen) == 7
+
+
+async def test_an_entry_that_was_never_had_raises() -> None:
+    """There is nothing to go by."""
+    async with Stage() as stage:
+        stage.failing = {"/providers/"}
+        with pytest.raises(NangoError):
+            await stage.client.direct("user-42", "acme").get("/")
+    assert not stage.provider.seen
+
+
+async def test_a_caller_who_leaves_does_not_end_the_others_wait() -> None:
+    """The entry is fetched for whoever stays."""
+    async with Stage() as stage:
+        acme = stage.client.direct("user-42", "acme")
+        leaving, staying = (asyncio.ensure_future(body_of(acme.get("/"))) for _ in range(2))
+        while not stage.asked("/providers/"):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        assert await staying == {"path": "/"}
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
+
+SECRETS = {"credentials": {"type": "OAUTH2", "client_id": "id", "client_secret": "canary-secret"}}
+NEEDS_SECRETS = {"headers": {"X-Client": "${clientId}:${clientSecret}"}}
+
+
+async def test_secrets_are_asked_for_only_where_they_are_needed() -> None:
+    """And kept no longer than a connection is cached, nor longer than one that was dropped."""
+    async with Stage() as stage:
+        await body_of(stage.client.direct("user-42", "acme").get("/"))
+        assert stage.asked("/integrations/") == 0
+    async with Stage() as stage:
+        stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
+        stage.integration = SECRETS
+        acme = stage.client.direct("user-42", "acme")
+        for _ in range(3):
+            await body_of(acme.get("/"))
+        assert stage.asked("/integrations/acme?include=credentials") == 1
+        stage.clock.advance(301)
+        await body_of(acme.get("/"))
+        assert stage.asked("/integrations/") == 2
+        stage.client.invalidate("user-42", "acme")
+        await body_of(acme.get("/"))
+        assert stage.asked("/integrations/") == 3
+        stage.client.invalidate()
+        await body_of(acme.get("/"))
+        assert stage.asked("/integrations/") == 4
+
+    assert {seen.headers["X-Client"] for seen in stage.provider.seen} == {"id:canary-secret"}
+
+
+async def test_without_a_cache_no_secret_is_kept() -> None:
+    """They are asked for with each call, as the connection is."""
+    async with Stage(cache=None) as stage:
+        stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
+        stage.integration = SECRETS
+        for _ in range(2):
+            await body_of(stage.client.direct("user-42", "acme").get("/"))
+
+    assert stage.asked("/integrations/") == stage.asked("/connection/") == 2
+
+
+async def test_secrets_that_end_while_they_are_asked_for_are_not_kept() -> None:
+    """Whoever waited gets them; the next one asks again."""
+    async with Stage() as stage:
+        stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
+        stage.integration = SECRETS
+        acme = stage.client.direct("user-42", "acme")
+        waiting = asyncio.ensure_future(body_of(acme.get("/")))
+        while not stage.asked("/integrations/"):
+            await asyncio.sleep(0)
+        stage.client.invalidate("user-42", "acme")
+        await waiting
+        await body_of(acme.get("/"))
+
+    assert stage.asked("/integrations/") == 2
+
+
+async def test_secrets_that_nango_hides_or_cannot_give() -> None:
+    """An integration on Nango's own app has none to give; a failure is not kept."""
+    async with Stage() as stage:
+        stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
+        stage.integration = {"credentials": None}
+        with pytest.raises(UnsupportedProviderError):
+            await stage.client.direct("user-42", "acme").get("/")
+        stage.failing = {"/integrations/"}
+        stage.client.invalidate()
+        with pytest.raises(NangoError):
+            await stage.client.direct("user-42", "acme").get("/")
+        stage.failing = set()
+        stage.integration = SECRETS
+        await body_of(stage.client.direct("user-42", "acme").get("/"))
+
+
+# ---- limits and failures ---------------------------------------------------------------------
+
+
+async def test_whoever_does_not_answer_is_named() -> None:
+    """The provider, or Nango."""
+    async with Server() as gone:
+        url = gone.url
+    async with Stage() as stage:
+        acme = stage.client.direct("user-42", "acme", base_url=url)
+        with pytest.raises(ConnectionFailedError) as provider:
+            await acme.post("/", json={})
+        unknown = stage.client.direct("user-42", "acme", base_url="http://nowhere.invalid")
+        with pytest.raises(ConnectionFailedError) as dns:
+            await unknown.get("/")
+    async with NangoClient(API_KEY, base_url=url, retry=RetryPolicy(max_attempts=1)) as client:
+        with pytest.raises(ConnectionFailedError) as nango:
+            await client.direct("user-42", "acme").get("/")
+
+    assert (provider.value.host, provider.value.may_have_run) == ("127.0.0.1", False)
+    assert provider.value.retryable
+    assert dns.value.host == "nowhere.invalid"
+    assert nango.value.host == "127.0.0.1"
+    assert (provider.value.__cause__, provider.value.__context__) == (None, None)
+
+
+async def hang_up(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+@pytest.mark.parametrize(
+    ("method", "requests", "retryable"),
+    [("GET", 2, True), ("HEAD", 2, True), ("PUT", 1, True), ("DELETE", 1, True)]
+    + [("POST", 1, False), ("PATCH", 1, False)],
+)
+async def test_only_get_and_head_are_sent_twice_by_aiohttp(
+    method: str, requests: int, retryable: bool
+) -> None:
+    """A connection that breaks ends all others at once; what may have run is not to be repeated."""
+    async with Stage(hang_up) as stage:
+        acme = stage.client.direct("user-42", "acme")
+        with pytest.raises(ConnectionFailedError) as caught:
+            await acme.request(method, "/")
+
+    assert len(stage.provider.seen) == requests
+    assert (caught.value.may_have_run, caught.value.retryable) == (True, retryable)
+
+
+async def never(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(30)
+    return web.Response()
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own", "session"])
+async def test_the_limit_between_two_reads_is_that_of_an_attempt(own: bool) -> None:
+    """There is no total by default: an answer may take as long as it goes on."""
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        if request.path == "/never":
+            return await never(request)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(6):
+            await response.write(b"x")
+            await asyncio.sleep(0.1)
+        return response
+
+    policy = TimeoutPolicy(attempt=0.3, total=0.4)
+    async with Stage(slow, timeout=policy) as stage, aiohttp.ClientSession() as session:
+        acme = stage.client.direct("user-42", "acme", session=None if own else session)
+        async with acme.get("/slow") as response:
+            assert await response.read() == b"xxxxxx"
+        with pytest.raises(RequestTimeoutError) as caught:
+            await acme.get("/never")
+
+    assert caught.value.host == "127.0.0.1"
+
+
+async def test_a_number_is_the_limit_for_all_together() -> None:
+    """For credentials, the answer, and its body, whose errors are aiohttp's."""
+
+    async def slow_body(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"x")
+        return await never(request)
+
+    async with Stage(slow_body) as stage:
+        acme = stage.client.direct("user-42", "acme")
+        async with acme.get("/", timeout=0.2) as response:
+            with pytest.raises(TimeoutError) as body:
+                await response.read()
+        stage.provider.answer = never
+        with pytest.raises(RequestTimeoutError) as answer:
+            await acme.get("/", timeout=0.1)
+        stage.client.invalidate()
+        play, stage.nango.answer = stage.nango.answer, never
+        with pytest.raises(RequestTimeoutError) as credentials:
+            await acme.get("/", timeout=0.1)
+        stage.nango.answer = play
+        stage.provider.answer = lambda request: asyncio.sleep(0.1, web.Response())
+        async with acme.get("/", timeout=None), acme.get("/", timeout=aiohttp.ClientTimeout(9)):
+            pass
+
+    assert not isinstance(body.value, NangoError)
+    assert answer.value.may_have_run
+    assert not credentials.value.may_have_run
+
+
+async def test_the_limit_of_nango_is_not_taken_for_the_callers() -> None:
+    """What runs out first is told."""
+    async with Stage(timeout=TimeoutPolicy(attempt=0.1)) as stage:
+        stage.nango.answer = never
+        with pytest.raises(RequestTimeoutError, match="no whole answer"):
+            await stage.client.direct("user-42", "acme").get("/", timeout=5)
+
+
+async def test_the_wait_for_a_free_connection_has_a_limit_of_its_own() -> None:
+    """The pool has 100 places; a call's own limits have no such one, unless it says so."""
+    release = asyncio.Event()
+
+    async def hold(request: web.Request) -> web.StreamResponse:
+        await release.wait()
+        return web.json_response({})
+
+    async with Stage(hold, timeout=TimeoutPolicy(connect=0.2)) as stage:
+        acme = stage.client.direct("user-42", "acme")
+        first = [asyncio.ensure_future(body_of(acme.get("/"))) for _ in range(100)]
+        while len(stage.provider.seen) < 100:
+            await asyncio.sleep(0.01)
+        with pytest.raises(RequestTimeoutError) as caught:
+            await acme.get("/")
+        with pytest.raises(RequestTimeoutError):
+            await acme.get("/", timeout=aiohttp.ClientTimeout(connect=0.05))
+        patient = asyncio.ensure_future(body_of(acme.get("/", timeout=None)))
+        # Requests to Nango do not stand in this queue.
+        await stage.client.get_token("user-42", "acme", force_refresh=True)
+        await asyncio.sleep(0.3)
+        release.set()
+        await asyncio.gather(*first, patient)
+
+    assert not caught.value.may_have_run
+
+
+async def test_the_client_ends_its_calls_when_it_is_closed() -> None:
+    """Also those that wait for the next try; then no new one begins."""
+
+    async def busy(request: web.Request) -> web.StreamResponse:
+        if request.path == "/never":
+            return await never(request)
+        return web.Response(status=503, headers={"Retry-After": "20"})
+
+    async with Stage(busy) as stage:
+        acme = stage.client.direct("user-42", "acme", retries=1)
+        calls = [asyncio.ensure_future(body_of(acme.get(path))) for path in ("/never", "/busy")]
+        while len(stage.provider.seen) < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(1):
+            await stage.client.close()
+            results = await asyncio.gather(*calls, return_exceptions=True)
+        with pytest.raises(ClientClosedError):
+            await acme.get("/")
+
+    assert [type(result) for result in results] == [ClientClosedError, ClientClosedError]
+
+
+async def test_a_client_serves_one_event_loop_after_another() -> None:
+    """Its connections are those of the running loop."""
+    async with Stage() as stage:
+        port = stage.provider.port
+        await body_of(stage.client.direct("user-42", "acme").get("/"))
+
+    assert port
+
+
+async def test_a_session_of_the_callers_is_used_and_never_closed() -> None:
+    """Its middlewares run; with the client's own session nothing is sent to a provider."""
+    paths: list[str] = []
+
+    async def note(request: Any, handler: Any) -> Any:
+        paths.append(request.url.path)
+        return await handler(request)
+
+    async with Stage() as stage, aiohttp.ClientSession(middlewares=(note,)) as session:
+        acme = stage.client.direct("user-42", "acme", session=session)
+        await body_of(acme.get("/mine"))
+        await body_of(stage.client.direct("user-42", "acme").get("/not-mine"))
+        await body_of(stage.client.direct("user-42", "acme").get("/once", middlewares=[note]))
+        await stage.client.close()
+        assert not session.closed
+    with pytest.raises(ClientClosedError):
+        async with Stage() as stage:
+            await stage.client.direct("user-42", "acme", session=session).get("/")
+
+    assert paths == ["/mine", "/once"]
+
+
+async def test_hook_and_log_are_told_of_attempts() -> None:
+    """With the route, and without path or ids."""
+    events: list[Event] = []
+    async with Stage(on_event=events.append) as stage:
+        await body_of(stage.client.direct("user-42", "acme").get("/secret"))
+        stage.provider.answer = hang_up
+        with pytest.raises(TransportError):
+            await stage.client.direct("user-42", "acme").post("/secret")
+
+    ours = [event for event in events if event.route == "direct"]
+    assert [(e.kind, e.method, e.status, e.error) for e in ours] == [
+        ("attempt", "GET", 200, None),
+        ("attempt", "POST", None, "ConnectionFailedError"),
+    ]
+
+
+async def test_the_repr_names_the_way_alone() -> None:
+    """No id and no header."""
+    async with Stage() as stage:
+        acme = stage.client.direct("user-42", "acme", headers={"X-Key": "canary"})
+        assert repr(acme) == "<ProviderSession direct>"
+        assert repr(stage.client.proxy("user-42", "acme")) == "<ProviderSession proxy>"
+        assert repr(stage.client.auth("user-42", "acme")) == "<ProviderAuth>"
+
+
+async def test_a_cache_policy_of_no_age_still_calls() -> None:
+    """Nothing has to be cached for a call."""
+    async with Stage(cache=CachePolicy(max_age=0)) as stage:
+        await body_of(stage.client.direct("user-42", "acme").get("/"))
