@@ -24,7 +24,12 @@ def run(*, quick: bool) -> list[Table]:
     for _ in range(launches):  # New processes: where memory lies is luck, too.
         workers: dict[str, Worker] = {}
         for name, label in LABELS.items():
-            command = [sys.executable, str(HERE / "direct_worker.py"), name, *server.greeting.split()]
+            command = [
+                sys.executable,
+                str(HERE / "direct_worker.py"),
+                name,
+                *server.greeting.split(),
+            ]
             worker = workers[label] = Worker(command)
             assert worker.greeting.startswith("ready"), worker.greeting
             worker.measure(calls, 1)  # A warm-up.

@@ -50,7 +50,9 @@ async def main() -> None:
     }
     _Protocol.answers = {
         b"items": _answer(BODY),
-        b"connection": _answer(json.dumps({**document(), "connection_id": connection_id(0)}).encode()),
+        b"connection": _answer(
+            json.dumps({**document(), "connection_id": connection_id(0)}).encode()
+        ),
         b"providers": _answer(json.dumps({"data": entry}).encode()),
     }
     print(*ports, flush=True)

@@ -7,7 +7,6 @@ import weakref
 from functools import lru_cache
 from typing import Final, final
 
-from multidict import CIMultiDict
 from yarl import URL
 
 from nango_client._provider import urls
@@ -34,7 +33,15 @@ _Key = tuple[int, int, str | URL | None]
 class _Made:
     """What is the same in all plain requests of a connection."""
 
-    __slots__ = ("base", "check_address", "connection", "headers", "injected", "recipe", "renewable")
+    __slots__ = (
+        "base",
+        "check_address",
+        "connection",
+        "headers",
+        "injected",
+        "recipe",
+        "renewable",
+    )
 
     def __init__(
         self, connection: "weakref.ref[Connection]", recipe: Recipe, base: Base, plan: Plan
@@ -42,7 +49,7 @@ class _Made:
         self.connection = connection
         self.recipe = recipe
         self.base = base
-        self.headers: CIMultiDict[str] = conceal(plan)
+        self.headers = conceal(plan)
         self.injected: Injected = plan.injected
         self.check_address = plan.check_address
         self.renewable = plan.renewable

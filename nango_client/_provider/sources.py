@@ -101,9 +101,7 @@ class Sources:
         )
         return Planned(call, connection, recipe, plan)
 
-    async def plan_within(
-        self, pair: Pair, call: Call, seconds: float | None
-    ) -> Planned | None:
+    async def plan_within(self, pair: Pair, call: Call, seconds: float | None) -> Planned | None:
         """Make the request, or give None where that takes too long."""
         limit = asyncio.timeout(seconds)
         try:
