@@ -18,7 +18,9 @@ from pathlib import Path
 import fetch
 import plots
 
-BENCHMARKS = ("fetch", "decode", "hits", "herd", "memory", "imports", "lists", "webhooks")
+BENCHMARKS = (
+    *("fetch", "direct", "decode", "hits", "herd", "memory", "imports", "lists", "webhooks"),
+)
 PACKAGES = (
     "nango-client", "aiohttp", "attrs", "cattrs", "tenacity", "yarl", "multidict", "orjson",
     "msgspec", "httpx", "async-lru", "cachetools", "aiocache", "cashews",

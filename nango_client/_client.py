@@ -308,10 +308,9 @@ class NangoClient:
             InvalidArgumentError: an argument is none that could be meant.
 
         Example:
-            >>> github = nango.direct("user-42", "github", base_url=provider_url)
-            >>> async with github.get("/user") as response:
-            ...     print(response.status)
-            200
+            >>> github = nango.direct("user-42", "github")
+            >>> async with github.get("/user/repos", params={"per_page": 100}) as response:
+            ...     repos = await response.json()
         """
         return self._doors.direct(
             connection_id,
@@ -380,11 +379,10 @@ class NangoClient:
             InvalidArgumentError: an argument is none that could be meant.
 
         Example:
-            >>> auth = nango.auth("user-42", "github", base_url=provider_url)
+            >>> auth = nango.auth("user-42", "github")
             >>> async with aiohttp.ClientSession(middlewares=(auth,)) as session:
-            ...     async with session.get(f"{provider_url}/user") as response:
-            ...         print(response.status)
-            200
+            ...     async with session.get("https://api.github.com/user") as response:
+            ...         user = await response.json()
         """
         return self._doors.auth(connection_id, provider_config_key, base_url=base_url)
 
@@ -421,9 +419,7 @@ class NangoClient:
             NangoError: as for `get_connection`.
 
         Example:
-            >>> request = await nango.prepare(
-            ...     "user-42", "github", "GET", "/user", base_url=provider_url
-            ... )
+            >>> request = await nango.prepare("user-42", "github", "GET", "/user")
             >>> request  # the token does not show
             PreparedRequest(method='GET')
         """

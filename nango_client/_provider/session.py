@@ -77,11 +77,11 @@ class ProviderRequest(Coroutine[Any, Any, ClientResponse]):
     ``async with``, which does.
 
     Example:
-        >>> github = nango.direct("user-42", "github", base_url=provider_url)
-        >>> request = github.get("/user")
-        >>> async with request as response:
-        ...     print(response.status)
-        200
+        >>> import asyncio
+        >>> request = nango.direct("user-42", "github").get("/user")
+        >>> asyncio.iscoroutine(request)  # nothing has left yet
+        True
+        >>> request.close()  # and nothing will
     """
 
     __slots__ = ("_response", "_send")
@@ -128,10 +128,9 @@ class ProviderSession:
     ``raise_for_status=True`` is passed.
 
     Example:
-        >>> github = nango.direct("user-42", "github", base_url=provider_url)
-        >>> async with github.get("/user") as response:
-        ...     print(response.status)
-        200
+        >>> github = nango.direct("user-42", "github", headers={"Accept": "application/json"})
+        >>> github
+        <ProviderSession direct>
     """
 
     __slots__ = ("_way",)
