@@ -77,11 +77,12 @@ class ProviderRequest(Coroutine[Any, Any, ClientResponse]):
     ``async with``, which does.
 
     Example:
-        >>> import asyncio
-        >>> request = nango.direct("user-42", "github").get("/user")
-        >>> asyncio.iscoroutine(request)  # nothing has left yet
-        True
-        >>> request.close()  # and nothing will
+        >>> server.provider("github").respond("GET", "/user", json={"login": "ada"})
+        >>> github = nango.direct("user-42", "github")
+        >>> request = github.get("/user")
+        >>> async with request as response:
+        ...     print(response.status)
+        200
     """
 
     __slots__ = ("_response", "_send")
@@ -128,9 +129,11 @@ class ProviderSession:
     ``raise_for_status=True`` is passed.
 
     Example:
-        >>> github = nango.direct("user-42", "github", headers={"Accept": "application/json"})
-        >>> github
-        <ProviderSession direct>
+        >>> server.provider("github").respond("GET", "/user", json={"login": "ada"})
+        >>> github = nango.direct("user-42", "github")
+        >>> async with github.get("/user") as response:
+        ...     print(response.status)
+        200
     """
 
     __slots__ = ("_way",)

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from nango_client.testing._http import HttpThread
+from nango_client.testing._provider_api import ProviderApis
 from nango_client.testing._state import NangoState
 
 if TYPE_CHECKING:
@@ -120,10 +121,12 @@ class MockNango(NangoState):
     def _run_at(self, http: HttpThread) -> None:
         self._http, self._port = http, http.port
         self._account.base_url = self.base_url
+        self._account.of(ProviderApis).listen = http.listen
 
     def _forget(self, http: HttpThread) -> None:
         http.join()
         self._http = self._port = None
+        self._account.of(ProviderApis).stop()
 
     def _new_thread(self) -> HttpThread:
         if self._http is not None:
