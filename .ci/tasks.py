@@ -7,6 +7,7 @@
     python3 .ci/tasks.py test --others        the same without the one that runs this file
     python3 .ci/tasks.py lint [--fix]         ruff: rules and format
     python3 .ci/tasks.py types                mypy, pyright, and the completeness of the types
+    python3 .ci/tasks.py generate             the synchronous client from the asynchronous one
     python3 .ci/tasks.py docs                 the documentation, warnings as errors
     python3 .ci/tasks.py wheel                sdist and wheel, tried out where nothing else is
     python3 .ci/tasks.py lowest               the tests with the oldest dependencies we allow
@@ -253,6 +254,16 @@ def types() -> None:
     run(pyright, "--verifytypes", "nango_client", "--ignoreexternal", PATH=path)
 
 
+def generate() -> None:
+    """Write the synchronous client again after the asynchronous one was changed."""
+    target = ROOT / "nango_client" / "sync" / "_generated.py"
+    made = output(sys.executable, ROOT / ".ci" / "sync_client.py")
+    target.write_text(made, "utf-8")
+    ruff = tool(environment("dev", "dev"), "ruff")
+    run(ruff, "check", "--quiet", "--select", "I", "--fix", target)
+    run(ruff, "format", "--quiet", target)
+
+
 def docs() -> None:
     """Build the documentation; a reference that leads nowhere is an error."""
     sphinx = tool(environment("dev", "dev"), "sphinx-build")
@@ -324,7 +335,8 @@ def lock(*arguments: str) -> None:
 
 
 TASKS = {
-    task.__name__: task for task in (demo, test, lint, types, docs, wheel, lowest, bench, lock)
+    task.__name__: task
+    for task in (demo, test, lint, types, generate, docs, wheel, lowest, bench, lock)
 }
 
 if __name__ == "__main__":

@@ -46,7 +46,9 @@ from nango_client.models import AuthWebhook, Connection, PreparedRequest, Webhoo
 _T = TypeVar("_T")
 
 
-class _Default(Enum):
+class Default(Enum):
+    """Stands for an argument that was left out, where None means something."""
+
     POLICY = "CachePolicy()"
 
 
@@ -86,7 +88,7 @@ class NangoClient:
         base_url: str | None = None,
         timeout: TimeoutPolicy | None = None,
         retry: RetryPolicy | None = None,
-        cache: CachePolicy | _Default | None = _Default.POLICY,
+        cache: CachePolicy | Default | None = Default.POLICY,
         session: aiohttp.ClientSession | None = None,
         clock: Clock | None = None,
         allow_insecure_http: bool = False,
@@ -103,7 +105,7 @@ class NangoClient:
         check_aiohttp()
         timeout = _checked(timeout, TimeoutPolicy, "timeout") or TimeoutPolicy()
         retry = _checked(retry, RetryPolicy, "retry") or RetryPolicy()
-        if cache is _Default.POLICY:
+        if cache is Default.POLICY:
             cache = CachePolicy()
         cache = _checked(cache, CachePolicy, "cache")
         session = _checked(session, aiohttp.ClientSession, "session")
@@ -242,7 +244,7 @@ class NangoClient:
                 # CPython calls a local variable faster than an attribute that is no method.
                 time, monotonic = cache.time, cache.monotonic
                 if time() < entry.fast_wall and monotonic() < entry.fast_monotonic:
-                    cache.uses = entry.used = cache.uses + 1
+                    entry.used = next(cache.ticks)
                     return entry.connection
         if include_refresh_token:
             key += (INCLUDE_REFRESH,)

@@ -61,6 +61,16 @@ class Lookup:
         # How far the server's clock is ahead of ours.
         self._skew = 0.0
 
+    def hit(self, key: Key) -> Connection | None:
+        """Give what is fresh in memory, or None; any thread may ask."""
+        try:
+            connection = self._cache.hit(key)
+        except TypeError:
+            return None  # An id without a hash: `ask` says what is wrong with it.
+        if connection is not None and self._reporter.is_heard():
+            self._reporter.report("hit")
+        return connection
+
     def ask(self, key: Key) -> Connection | Flight[Key, Connection]:
         """Give a connection that may be served at once, else the fetch to wait for.
 

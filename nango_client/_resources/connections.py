@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final, final
 
 from nango_client._http.calls import Calls
-from nango_client._http.pages import pages
+from nango_client._http.pages import Pages
 from nango_client._http.protocol import (
     About,
     Request,
@@ -104,7 +104,7 @@ class Connections:
             following = number + 1 if len(found) >= limit else None
             return [item for item in found if seen.add(item.id)], following
 
-        return pages(fetch, 0)
+        return Pages(fetch, 0)
 
     async def first(
         self,
