@@ -1,10 +1,11 @@
 """Credentials for httpx: ``pip install "nango-client[httpx]"``."""
 
 from collections.abc import AsyncGenerator, Generator
-from typing import Any, final
+from typing import TYPE_CHECKING, final
 
+import nango_client.sync
 from nango_client._client import NangoClient
-from nango_client._provider.foreign import NOT_IN_MEMORY
+from nango_client._provider.foreign import NOT_IN_MEMORY, Foreign
 from nango_client._provider.sources import Planned
 from nango_client.exceptions import ConfigurationError
 
@@ -14,6 +15,9 @@ except ImportError:
     raise ImportError(
         'nango_client.ext.httpx needs httpx: pip install "nango-client[httpx]"'
     ) from None
+
+if TYPE_CHECKING:
+    from nango_client.sync._bridge import Bridge
 
 _REFUSED = 401
 
@@ -27,7 +31,8 @@ class NangoAuth(httpx.Auth):
     what follows a redirect to another origin.
 
     Args:
-        client: gives the credentials.
+        client: gives the credentials; an asynchronous one for `httpx.AsyncClient`, a synchronous
+            one for `httpx.Client`.
         connection_id: the connection's id.
         provider_config_key: the integration's key.
         base_url: instead of the provider's own.
@@ -43,14 +48,20 @@ class NangoAuth(httpx.Auth):
 
     def __init__(
         self,
-        client: NangoClient,
+        client: NangoClient | nango_client.sync.NangoClient,
         connection_id: str,
         provider_config_key: str,
         *,
         base_url: str | None = None,
     ) -> None:
-        doors = client._doors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        self._foreign = doors.foreign(connection_id, provider_config_key, base_url=base_url)
+        self._bridge: Bridge | None = None
+        if isinstance(client, nango_client.sync.NangoClient):
+            self._bridge = client._bridge  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        else:
+            self._client = client
+        self._pair = (connection_id, provider_config_key)
+        self._base_url = base_url
+        self._foreign()
 
     def __repr__(self) -> str:
         return "<NangoAuth>"
@@ -59,7 +70,10 @@ class NangoAuth(httpx.Auth):
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Put the credentials in, and once more after a 401; httpx asks for this."""
-        planned = await self._foreign.plan(
+        if self._bridge is not None:
+            raise ConfigurationError("NangoAuth with a synchronous client is for httpx.Client")
+        foreign = self._foreign()
+        planned = await foreign.plan(
             request.method, str(request.url), request.headers, _content(request)
         )
         if planned is None:
@@ -69,18 +83,42 @@ class NangoAuth(httpx.Auth):
         response = yield request
         if response.status_code != _REFUSED:
             return
-        again = await self._foreign.plan_again(planned)
+        again = await foreign.plan_again(planned)
         if again is not None and not _is_spent(request):
-            for name in planned.plan.injected.headers:
-                request.headers.pop(name, None)
+            _take_out(request, planned)
             _put_in(request, again)
             yield request
 
-    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, Any, None]:  # noqa: ARG002
-        """Refuse: the credentials come by asyncio."""
-        raise ConfigurationError(
-            "NangoAuth with an asynchronous NangoClient is for httpx.AsyncClient"
-        )
+    def sync_auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        """Do the same for `httpx.Client`."""
+        bridge, foreign = self._bridge, self._foreign()
+        if bridge is None:
+            raise ConfigurationError(
+                "NangoAuth with an asynchronous NangoClient is for httpx.AsyncClient"
+            )
+        planned = bridge.call(
+            foreign.plan, request.method, str(request.url), request.headers, _content(request)
+        ).result()
+        if planned is None:
+            yield request
+            return
+        _put_in(request, planned)
+        response = yield request
+        if response.status_code != _REFUSED:
+            return
+        again = bridge.call(foreign.plan_again, planned).result()
+        if again is not None and not _is_spent(request):
+            _take_out(request, planned)
+            _put_in(request, again)
+            yield request
+
+    def _foreign(self) -> Foreign:
+        """Give what plans requests; after a fork it is another one."""
+        client = self._client if self._bridge is None else self._bridge.client
+        doors = client._doors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return doors.foreign(*self._pair, base_url=self._base_url)
 
 
 def _content(request: httpx.Request) -> object:
@@ -99,6 +137,11 @@ def _put_in(request: httpx.Request, planned: Planned) -> None:
         request.headers.pop("Transfer-Encoding", None)
         request.headers["Content-Length"] = str(len(plan.body))
         request.stream = httpx.ByteStream(plan.body)
+
+
+def _take_out(request: httpx.Request, planned: Planned) -> None:
+    for name in planned.plan.injected.headers:
+        request.headers.pop(name, None)
 
 
 def _is_spent(request: httpx.Request) -> bool:

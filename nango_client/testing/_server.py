@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from nango_client import CachePolicy, Clock, Event, NangoClient, RetryPolicy, TimeoutPolicy
+    from nango_client.sync import NangoClient as SyncNangoClient
 
 
 class ClientOptions(TypedDict, total=False):
@@ -87,13 +88,25 @@ class MockNango(NangoState):
         """
         from nango_client import NangoClient
 
-        merged: ClientOptions = {
+        return NangoClient(**self._merged(options))
+
+    def sync_client(self, **options: Unpack[ClientOptions]) -> "SyncNangoClient":
+        """Make a synchronous client of this server, on the same clock.
+
+        Args:
+            options: as for `client`.
+        """
+        from nango_client.sync import NangoClient
+
+        return NangoClient(**self._merged(options))
+
+    def _merged(self, options: ClientOptions) -> ClientOptions:
+        return {
             "api_key": self.api_key,
             "base_url": self.base_url,
             "clock": self.clock,
             **options,
         }
-        return NangoClient(**merged)
 
     def start(self) -> None:
         """Start the server; `with` does it too.
