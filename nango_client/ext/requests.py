@@ -176,7 +176,7 @@ def _take_out(request: PreparedRequest, planned: Planned) -> None:
 
 
 def _content(request: PreparedRequest) -> object:
-    body: object = request.body
+    body: Any = request.body
     if isinstance(body, str):
         return body.encode()
     return body if body is None or isinstance(body, bytes) else NOT_IN_MEMORY

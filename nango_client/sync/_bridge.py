@@ -140,9 +140,10 @@ class Bridge:
 
     def run(self, job: Job[T]) -> T:
         """Do a job in the worker's thread, which is made for the first one."""
-        if not self._has_warned and current_loop() is not None:
+        worker = self._worker or self._start()
+        if not self._has_warned and current_loop() is not None and not worker.is_here:
             self._warn()
-        return (self._worker or self._start()).run(job)
+        return worker.run(job)
 
     def close(self) -> None:
         """End the client and its thread; wait for that, but for callers in that very thread."""
