@@ -1,5 +1,6 @@
 """Whole answers of providers, fetched in the client's own thread."""
 
+import codecs
 import json
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -58,7 +59,7 @@ class ProviderResponse:
         self.url = response.url
         self.links = response.links
         self.body = body
-        self._encoding: str = response.get_encoding() if body else "utf-8"
+        self._encoding = _known(response.charset) or "utf-8"
         self._failure = aiohttp.ClientResponseError(
             response.request_info,
             response.history,
@@ -182,6 +183,13 @@ class Calls:
                     f"the answer is over {self._max_body:,} bytes: see max_body="
                 )
         return bytes(body)
+
+
+def _known(encoding: str | None) -> str | None:
+    try:
+        return codecs.lookup(encoding or "").name
+    except (LookupError, ValueError):
+        return None
 
 
 def _is_size(value: object) -> bool:
