@@ -141,7 +141,7 @@ class Bridge:
     def run(self, job: Job[T]) -> T:
         """Do a job in the worker's thread, which is made for the first one."""
         worker = self._worker or self._start()
-        if not self._has_warned and current_loop() is not None and not worker.is_here:
+        if not self._has_warned and current_loop() not in {None, worker.loop}:
             self._warn()
         return worker.run(job)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar, final
 
+from nango_client._http.lifecycle import current_loop
 from nango_client.exceptions import ClientClosedError, ConfigurationError
 
 T = TypeVar("T")
@@ -125,11 +126,20 @@ class Worker:
 
     Args:
         shut_down: ends the client, inside the loop.
+
+    Raises:
+        ConfigurationError: green threads, and another client's loop runs in the one real thread.
     """
 
     def __init__(self, shut_down: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        running = current_loop()
+        if any(running is worker.loop and not worker.is_here for worker in _workers):
+            raise ConfigurationError(
+                "gevent and eventlet make one thread of all, and one event loop runs in a thread: "
+                "share one synchronous client in the process"
+            )
         self._shut_down = shut_down
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._is_ending = False
         self._jobs: set[Job[Any]] = set()
         # What a forked process may neither use nor clean up; see `leave_behind`.
@@ -138,7 +148,7 @@ class Worker:
         try:
             self._thread.start()
         except BaseException:
-            self._loop.close()
+            self.loop.close()
             raise
         _workers.add(self)
 
@@ -176,7 +186,7 @@ class Worker:
         """Begin to end, and wait for nothing; any thread may say so, also a second time."""
         self._is_ending = True
         with suppress(ClientClosedError):
-            self._tell(self._loop.stop)
+            self._tell(self.loop.stop)
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the thread's end."""
@@ -195,12 +205,12 @@ class Worker:
 
     def _tell(self, callback: Callable[[], None]) -> None:
         try:
-            self._loop.call_soon_threadsafe(callback)
+            self.loop.call_soon_threadsafe(callback)
         except RuntimeError:
             raise closed() from None  # The loop is.
 
     def _serve(self) -> None:
-        loop = self._loop
+        loop = self.loop
         try:
             while not self._is_ending:
                 # A hook may raise them in a task; whoever waits for the task gets them.

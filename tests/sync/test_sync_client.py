@@ -25,7 +25,7 @@ from nango_client import (
     RetryPolicy,
     ServerError,
 )
-from nango_client.sync import NangoClient, _worker
+from nango_client.sync import NangoClient, _bridge, _worker
 from nango_client.testing import FakeClock, MockNango
 
 PAIR = ("user-42", "github")
@@ -52,7 +52,7 @@ def test_a_hit_asks_nobody_and_needs_no_event_loop(server: MockNango, nango: Nan
     """Also one of `get_token`, and where the loop is busy."""
     connection = nango.get_connection(*PAIR)
     held = threading.Event()
-    nango._bridge._worker._loop.call_soon_threadsafe(held.wait)  # type: ignore[union-attr]
+    nango._bridge._worker.loop.call_soon_threadsafe(held.wait)  # type: ignore[union-attr]
 
     try:
         assert nango.get_connection(*PAIR) is connection
@@ -480,6 +480,22 @@ def test_a_call_inside_a_coroutine_blocks_and_warns_once(
 
     assert len(set(tokens)) == 2
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_green_threads_share_one_client(
+    server: MockNango, nango: NangoClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under gevent the client's loop seems to run in every thread; that is no coroutine's call."""
+    nango.get_token(*PAIR)
+    loop = nango._bridge._worker.loop  # type: ignore[union-attr]
+    monkeypatch.setattr(_worker, "current_loop", lambda: loop)
+    monkeypatch.setattr(_bridge, "current_loop", lambda: loop)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert nango.get_token(*PAIR, force_refresh=True)
+    with pytest.raises(ConfigurationError, match="share one synchronous client"):
+        server.sync_client().get_token(*PAIR)
 
 
 def test_in_a_notebook_nobody_is_warned(

@@ -298,7 +298,7 @@ def test_whatever_a_signal_raises_ends_the_call(server: MockNango) -> None:
     try:
         with server.sync_client() as nango:
             nango.get_token("user-42", "github")
-            nango._bridge._worker._loop.call_soon_threadsafe(busy.wait)  # type: ignore[union-attr]
+            nango._bridge._worker.loop.call_soon_threadsafe(busy.wait)  # type: ignore[union-attr]
             signal.setitimer(signal.ITIMER_REAL, 0.1)
             with pytest.raises(_TimeLimitError):
                 nango.get_token("user-42", "github", force_refresh=True)
