@@ -112,9 +112,7 @@ class FleetLookup(Lookup):
             super()._renew(key)
             return
         request, connection = connection_request(key), self._cache.entries[key].connection
-        self._flights.start(
-            renewal, self._renew_for_all, key, request, connection, is_pinned=True
-        )
+        self._flights.start(renewal, self._renew_for_all, key, request, connection, is_pinned=True)
 
     def invalidate(self, connection_id: str | None, provider_config_key: str | None) -> int:
         """As for one process; with the next call the store drops it too, before all else."""
@@ -265,7 +263,9 @@ class FleetLookup(Lookup):
         try:
             if lease is None:
                 return await self._fetch_and_mark(forced_key, request, Note())
-            return await self._fetch_for_all(lease, forced_key, request, Envelope.nothing(lease.name))
+            return await self._fetch_for_all(
+                lease, forced_key, request, Envelope.nothing(lease.name)
+            )
         finally:
             if lease is not None and lease.has_stored:
                 names.remove(lease.name)

@@ -778,12 +778,3 @@ async def test_arguments_without_hash_are_refused_as_such(client: NangoClient) -
         await client.get_connection(["user-42"], "github")  # type: ignore[arg-type]
     with pytest.raises(InvalidArgumentError, match="provider_config_key must be a str, not dict"):
         await client.get_connection("user-42", {})  # type: ignore[arg-type]
-
-
-async def test_a_changed_connection_is_dropped(client: NangoClient) -> None:
-    """What calls that change a connection do at their end."""
-    await client.get_connection(*IDS)
-
-    await client._lookup.drop(*IDS)
-
-    assert client.cache_info().entries == 0

@@ -799,10 +799,10 @@ async def test_what_is_dropped_while_it_is_on_its_way_is_not_taken(
 async def test_a_changed_connection_is_dropped_before_the_call_returns(
     fleet: Pair, server: MockNango, store: MemoryStore
 ) -> None:
-    """What calls that change a connection do at their end."""
+    """The next process to ask gets what the change has made."""
     await ask(fleet[0])
 
-    await fleet[0]._lookup.drop(*IDS)
+    await fleet[0].connections.set_metadata(*IDS, {"team": "blue"})
 
     assert dump(store) == {}
     assert fleet[0].cache_info().entries == 0

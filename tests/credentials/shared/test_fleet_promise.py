@@ -102,7 +102,9 @@ class Requester:
     def __init__(self, nango: Nango, machine: Machine) -> None:
         self.nango, self.machine = nango, machine
 
-    async def fetch(self, request: Request, decode: Callable[[Request, Response], Any]) -> Any:
+    async def fetch(
+        self, request: Request, decode: Callable[[Response], Any], may_wait: Callable[[], bool]
+    ) -> Any:
         nango = self.nango
         nango.begun += 1
         number = nango.begun
@@ -129,7 +131,7 @@ class Requester:
             body["credentials"]["expires_at"] = end.isoformat()  # type: ignore[index]
         date = format_datetime(datetime.fromtimestamp(int(now), UTC), usegmt=True)
         answer = Response(200, {"Date": date}, json.dumps(body).encode(), self.machine.time())
-        return decode(request, answer)
+        return decode(answer)
 
 
 class Fleet(RuleBasedStateMachine):

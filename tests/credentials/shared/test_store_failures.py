@@ -331,7 +331,8 @@ async def test_a_wish_to_drop_that_comes_during_a_drop_counts_again(
         faulty.faults["delete"] = again
         client.invalidate(None, "github")
         await ask(client)
-        await client._lookup.drop(*IDS)
+        client.invalidate(*IDS)
+        await client._lookup.settle()
 
     assert faulty.asked.count("delete") == 4
     assert shared._gate.pending == {}
