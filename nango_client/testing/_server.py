@@ -12,7 +12,15 @@ from nango_client.testing._state import NangoState
 if TYPE_CHECKING:
     import aiohttp
 
-    from nango_client import CachePolicy, Clock, Event, NangoClient, RetryPolicy, TimeoutPolicy
+    from nango_client import (
+        CachePolicy,
+        Clock,
+        Event,
+        NangoClient,
+        RetryPolicy,
+        SharedCache,
+        TimeoutPolicy,
+    )
 
 
 class ClientOptions(TypedDict, total=False):
@@ -27,6 +35,7 @@ class ClientOptions(TypedDict, total=False):
     clock: "Clock | None"
     allow_insecure_http: bool
     on_event: "Callable[[Event], None] | None"
+    shared_cache: "SharedCache | None"
 
 
 class MockNango(NangoState):
