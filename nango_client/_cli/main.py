@@ -98,6 +98,21 @@ def _parser() -> argparse.ArgumentParser:
         "--integration", metavar="KEY", action="append", help="allow this one; may be repeated"
     )
     connect.add_argument("--json", action="store_true", help="print JSON")
+    request = commands.add_parser(
+        "request", parents=[server], help="call a provider's API, with the credentials put in"
+    )
+    request.add_argument("connection_id")
+    request.add_argument("provider_config_key")
+    request.add_argument("method", help="such as GET")
+    request.add_argument("path", help="such as /user; joined to the provider's base URL")
+    request.add_argument("--proxy", action="store_true", help="send it through Nango's proxy")
+    request.add_argument(
+        "-H", dest="header", metavar="'NAME: VALUE'", action="append", help="a header; repeatable"
+    )
+    request.add_argument("-d", dest="data", metavar="DATA", help="the body")
+    request.add_argument(
+        "-i", dest="include", action="store_true", help="print status and headers first"
+    )
     mock = commands.add_parser("mock", help="run a mock Nango server until Ctrl-C")
     mock.add_argument("--port", type=_port, default=3003, help="default: 3003; 0 takes a free one")
     return parser
@@ -121,6 +136,10 @@ async def _run(options: argparse.Namespace) -> bool:
             await account.connections(options)
         case "connect":
             await account.connect(options)
+        case "request":
+            from nango_client._cli.request import request
+
+            await request(options)
         case "demo":
             from nango_client._cli.demo import run_demo
 

@@ -7,6 +7,7 @@ import doctest
 import inspect
 import io
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,7 @@ def _docstring(home: Any, name: str) -> str:
     if inspect.isclass(value):
         return inspect.cleandoc(value.__dict__["__doc__"])
     # A union has no docstring of its own; the one below the assignment stands for it.
-    statements = [
-        statement
-        for path in sorted(Path(nango_client.__file__).parent.rglob("*.py"))
-        for statement in ast.parse(path.read_text("utf-8")).body
-    ]
-    for statement, after in pairwise(statements):
+    for statement, after in pairwise(_statements()):
         if (
             isinstance(statement, ast.Assign)
             and ast.unparse(statement.targets[0]) == name
@@ -46,6 +42,15 @@ def _docstring(home: Any, name: str) -> str:
         ):
             return str(ast.literal_eval(after.value))
     return ""
+
+
+@cache
+def _statements() -> list[ast.stmt]:
+    return [
+        statement
+        for path in sorted(Path(nango_client.__file__).parent.rglob("*.py"))
+        for statement in ast.parse(path.read_text("utf-8")).body
+    ]
 
 
 @pytest.fixture
