@@ -95,6 +95,24 @@ class MockNango(NangoState):
             options: as for `NangoClient`; they win over the server's address, key and clock.
         """
         from nango_client import NangoClient
+    from nango_client.sync import NangoClient as SyncNangoClient
+
+        merged: ClientOptions = {
+            "api_key": self.api_key,
+            "base_url": self.base_url,
+            "clock": self.clock,
+            **options,
+        }
+        return NangoClient(**merged)
+
+    def sync_client(self, **options: Unpack[ClientOptions]) -> "SyncNangoClient":
+        """Make a synchronous client of this server, on the same clock.
+
+        Args:
+            options: as for `nango_client.sync.NangoClient`; they win over the server's address,
+                key and clock.
+        """
+        from nango_client.sync import NangoClient
 
         merged: ClientOptions = {
             "api_key": self.api_key,
