@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
 from multidict import CIMultiDict
@@ -95,7 +94,7 @@ def _not_renewed(error: RenewalError) -> Answer:
 def _plan(call: Call, connection: StoredConnection) -> Plan:
     entry = call.account.of(Providers).find(connection.envelope["provider"]) or {}
     override = call.request.headers.get("Base-Url-Override")
-    proxy: Mapping[str, Any] = entry.get("proxy") or {}
+    proxy: dict[str, Any] = entry.get("proxy") or {}
     if not override and not proxy.get("base_url"):
         message = "There is no base URL for this provider"
         hint = "the provider's entry has a base URL: MockNango.add_provider(name, proxy={...})"

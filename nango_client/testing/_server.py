@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SharedCache,
         TimeoutPolicy,
     )
+    from nango_client.sync import NangoClient as SyncNangoClient
 
 
 class ClientOptions(TypedDict, total=False):
@@ -95,7 +96,6 @@ class MockNango(NangoState):
             options: as for `NangoClient`; they win over the server's address, key and clock.
         """
         from nango_client import NangoClient
-    from nango_client.sync import NangoClient as SyncNangoClient
 
         merged: ClientOptions = {
             "api_key": self.api_key,
