@@ -18,10 +18,13 @@ from pathlib import Path
 import fetch
 import plots
 
-BENCHMARKS = ("fetch", "decode", "hits", "herd", "memory", "imports", "lists", "webhooks")
+BENCHMARKS = (
+    *("fetch", "direct", "decode", "hits", "shared", "herd", "memory", "imports", "lists"),
+    "webhooks",
+)
 PACKAGES = (
     "nango-client", "aiohttp", "attrs", "cattrs", "tenacity", "yarl", "multidict", "orjson",
-    "msgspec", "httpx", "async-lru", "cachetools", "aiocache", "cashews",
+    "msgspec", "redis", "cryptography", "httpx", "async-lru", "cachetools", "aiocache", "cashews",
 )  # fmt: skip
 RESULTS = Path(__file__).parent / "results.md"
 

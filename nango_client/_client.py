@@ -11,8 +11,10 @@ from yarl import URL
 from nango_client._clock import Clock, SystemClock
 from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy, read_settings
 from nango_client._credentials.cache import CacheInfo, TokenCache
+from nango_client._credentials.fleet import FleetLookup
 from nango_client._credentials.keys import FORCE_REFRESH, INCLUDE_REFRESH, RENEW_GITHUB, Key
 from nango_client._credentials.lookup import Lookup
+from nango_client._credentials.shared import SharedCache
 from nango_client._credentials.tokens import token_of
 from nango_client._events import Event, Reporter
 from nango_client._http.calls import Calls
@@ -68,6 +70,7 @@ class NangoClient:
         clock: where to read the time from; `SystemClock` by default.
         allow_insecure_http: accept an ``http://`` address that is not this machine's.
         on_event: is told of attempts, retries and cache outcomes; its exceptions are only logged.
+        shared_cache: a second cache, which the processes of a fleet share; it is never closed here.
 
     Raises:
         ConfigurationError: there is no usable API key, or another setting is unusable.
@@ -91,6 +94,7 @@ class NangoClient:
         clock: Clock | None = None,
         allow_insecure_http: bool = False,
         on_event: Callable[[Event], None] | None = None,
+        shared_cache: SharedCache | None = None,
     ) -> None:
         # First, because the `repr` has to work when one of the checks below fails.
         self._lifecycle = Lifecycle()
@@ -112,6 +116,9 @@ class NangoClient:
             raise ConfigurationError("clock must have the methods time() and monotonic()")
         if on_event is not None and not callable(on_event):
             raise ConfigurationError("on_event must be callable")
+        shared_cache = _checked(shared_cache, SharedCache, "shared_cache")
+        if shared_cache is not None and cache is None:
+            raise ConfigurationError("shared_cache needs the cache in memory: not with cache=None")
 
         self._base_url = str(settings.base_url)
         reporter = Reporter(on_event)
@@ -121,17 +128,26 @@ class NangoClient:
         retrier = Retrier(retry, reporter, time=clock.time)
         self._cache = TokenCache(cache, clock)
         requester = Requester(self._transport, timeout, retrier, reporter, self._gate)
-        self._lookup = Lookup(
-            requester,
-            self._cache,
-            self._lifecycle,
-            reporter,
-            time=clock.time,
-        )
+        if shared_cache is None or cache is None:
+            self._lookup = Lookup(
+                requester, self._cache, self._lifecycle, reporter, time=clock.time
+            )
+        else:
+            self._lookup = FleetLookup(
+                requester,
+                self._cache,
+                self._lifecycle,
+                reporter,
+                clock=clock,
+                policy=cache,
+                timeout=timeout,
+                settings=settings,
+                shared=shared_cache,
+            )
         # Where hits are reported, none is served without `ask`.
         self._entries: Final = self._cache.entries if on_event is None else {}
         calls = Calls(requester, self._lifecycle, time=clock.time)
-        writes = Writes(calls, self.invalidate)
+        writes = Writes(calls, self.invalidate, self._lookup.settle)
         self.connections: Final = Connections(calls, writes, self.get_connection)
         self.connect_sessions: Final = ConnectSessions(calls)
         self.integrations: Final = Integrations(calls, writes)
@@ -308,10 +324,9 @@ class NangoClient:
             InvalidArgumentError: an argument is none that could be meant.
 
         Example:
-            >>> github = nango.direct("user-42", "github", base_url=provider_url)
-            >>> async with github.get("/user") as response:
-            ...     print(response.status)
-            200
+            >>> github = nango.direct("user-42", "github")
+            >>> async with github.get("/user/repos", params={"per_page": 100}) as response:
+            ...     repos = await response.json()
         """
         return self._doors.direct(
             connection_id,
@@ -380,11 +395,10 @@ class NangoClient:
             InvalidArgumentError: an argument is none that could be meant.
 
         Example:
-            >>> auth = nango.auth("user-42", "github", base_url=provider_url)
+            >>> auth = nango.auth("user-42", "github")
             >>> async with aiohttp.ClientSession(middlewares=(auth,)) as session:
-            ...     async with session.get(f"{provider_url}/user") as response:
-            ...         print(response.status)
-            200
+            ...     async with session.get("https://api.github.com/user") as response:
+            ...         user = await response.json()
         """
         return self._doors.auth(connection_id, provider_config_key, base_url=base_url)
 
@@ -421,9 +435,7 @@ class NangoClient:
             NangoError: as for `get_connection`.
 
         Example:
-            >>> request = await nango.prepare(
-            ...     "user-42", "github", "GET", "/user", base_url=provider_url
-            ... )
+            >>> request = await nango.prepare("user-42", "github", "GET", "/user")
             >>> request  # the token does not show
             PreparedRequest(method='GET')
         """
@@ -471,6 +483,30 @@ class NangoClient:
                 return self.invalidate(event.connection_id, event.provider_config_key)
             case _:
                 return 0
+
+    async def invalidate_shared(
+        self, connection_id: str | None = None, provider_config_key: str | None = None
+    ) -> int:
+        """Drop what matches here and in the shared cache, and wait for it.
+
+        Other processes serve what they hold in memory for ``local_max_age`` seconds at most.
+
+        Args:
+            connection_id: a connection's id; None matches everything.
+            provider_config_key: an integration's key; None matches everything.
+
+        Returns:
+            The number of answers that the shared cache dropped.
+
+        Raises:
+            ConfigurationError: this client has no ``shared_cache``.
+            TransportError: the store could not be told. This process counts what it holds as
+                absent, and tells it with a later call; others may go on serving it.
+        """
+        if not isinstance(self._lookup, FleetLookup):
+            raise ConfigurationError("this NangoClient has no shared_cache")
+        self._doors.forget_secrets(provider_config_key)
+        return await self._lookup.invalidate_shared(connection_id, provider_config_key)
 
     def cache_info(self) -> CacheInfo:
         """Give the cache's counts since the client was made."""

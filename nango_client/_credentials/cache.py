@@ -83,6 +83,16 @@ class Ticket:
 
 
 @final
+class Mark(NamedTuple):
+    """When an entry was last compared with a shared cache, and what was found."""
+
+    fetch: str
+    """Stands there for the fetch that brought the answer; empty where it is not there."""
+    wall: float
+    monotonic: float
+
+
+@final
 class Entry:
     """An answer, and how long it may be served."""
 
@@ -91,6 +101,7 @@ class Entry:
         "dead_at",
         "fast_monotonic",
         "fast_wall",
+        "mark",
         "monotonic",
         "outage",
         "renew_at",
@@ -112,12 +123,30 @@ class Entry:
         self.outage = False
         # The number of the last use.
         self.used: int
+        # What a shared cache knows of it.
+        self.mark: Mark | None = None
 
 
 class _Failure(NamedTuple):
     error: Exception
     wall: float
     monotonic: float
+
+
+def life_of(connection: Connection, began: float, server_time: float | None) -> float:
+    """Give the seconds that an answer's token had left when its request began.
+
+    Args:
+        connection: the answer.
+        began: when that was, in epoch seconds by the local clock.
+        server_time: the answer's ``Date`` in epoch seconds, None where it has none.
+    """
+    if connection.expires_at is None:
+        return math.inf
+    if server_time is not None and server_time > began:
+        # `Date` has whole seconds; this one may be nearly over.
+        began = server_time + 1
+    return connection.expires_at.timestamp() - began
 
 
 @final
@@ -236,17 +265,27 @@ class TokenCache:
         if ticket.forced:
             self._drop(ticket.pair)
         self._failures.pop(ticket.key, None)
-        life = math.inf
-        if connection.expires_at is not None:
-            now = ticket.wall
-            if server_time is not None and server_time > now:
-                # `Date` has whole seconds; this one may be nearly over.
-                now = server_time + 1
-            life = connection.expires_at.timestamp() - now
+        self.keep(ticket, connection, life_of(connection, ticket.wall, server_time))
+
+    def keep(
+        self, ticket: Ticket, connection: Connection, life: float, left: float = math.inf
+    ) -> Entry | None:
+        """Make an entry of an answer, if it may be served at all.
+
+        Args:
+            ticket: holds its key, and when its request began.
+            connection: the answer.
+            life: seconds that its token had left when the request began, infinite without an end.
+            left: seconds that it may be served from now on, for another reason.
+        """
+        if self._policy is None:
+            return None
         dead = min(self._dead_age, life - self._policy.expiry_margin)
+        if left < dead:
+            dead = min(dead, self._age(ticket) + left)
         if dead <= 0:
             self.entries.pop(ticket.key, None)
-            return
+            return None
         soft = min(self._soft_age, max(life - self._policy.refresh_ahead, life / 2), dead)
         # With the answer's own ids, so that the caller's equal strings need not be kept as well.
         key = (connection.connection_id, connection.provider_config_key, *ticket.key[2:])
@@ -255,6 +294,11 @@ class TokenCache:
         self._stores += 1
         if len(self.entries) > self._policy.max_entries:
             self._evict()
+        return entry
+
+    def age(self, entry: Entry) -> float:
+        """Give the seconds since the request that brought an entry began."""
+        return self._age(entry)
 
     def postpone(self, ticket: Ticket, *, spares: bool) -> None:
         """Note that a fetch failed, and the entry stays: the next try waits.
@@ -354,5 +398,5 @@ class TokenCache:
             return None
         return entry
 
-    def _age(self, since: Entry | _Failure) -> float:
+    def _age(self, since: Entry | Ticket | _Failure) -> float:
         return max(self.time() - since.wall, self.monotonic() - since.monotonic)

@@ -21,5 +21,7 @@ def conceal(plan: Plan) -> CIMultiDict[str]:
     """Give the headers of `plan`; what is ours in them no longer shows."""
     headers = plan.headers
     for name in plan.injected.headers:
-        headers[name] = Concealed(headers[name])
+        value = headers[name]
+        if type(value) is not Concealed:
+            headers[name] = Concealed(value)
     return headers

@@ -40,6 +40,7 @@ class Entry:
         speaks_of_request: whether a header calls a function, or names the request or the moment.
         wants_body: whether the whole body has to be known when a request is made.
         signature_method: for OAuth 1.
+        is_plain: whether its headers depend on the connection alone, and nothing else is put in.
     """
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
@@ -77,6 +78,10 @@ class Entry:
             not _is_private(name) for template in self.headers.values() for name in template.names
         )
         self.uses_client = not {"clientId", "clientSecret"}.isdisjoint(named)
+        in_headers = {name for template in self.headers.values() for name in template.names}
+        self.is_plain = not (
+            self.needs_certificate or self.query or self.body is not None or self.uses_client
+        ) and in_headers.isdisjoint(_PUBLIC | {"awsSigV4()"})
         self.wants_body = (
             self.body is not None
             or self.auth_mode == "AWS_SIGV4"

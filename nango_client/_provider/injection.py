@@ -76,12 +76,14 @@ class Recipe:
         provider: its name.
         retry: what it says about trying again (`RetryRules`).
         wants_body: whether the whole body has to be in memory, to be signed or filled in.
+        is_plain: whether what it puts in depends on the connection alone, but for signatures.
     """
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
         self._entry = Entry(entry)
         self.provider = self._entry.provider
         self.wants_body = self._entry.wants_body
+        self.is_plain = self._entry.is_plain
         self.retry = self._entry.retry
 
     def needs_client_secrets(self, connection: Connection) -> bool:
@@ -161,7 +163,7 @@ class _Making:
     def plan(self, now: datetime, nonce: Callable[[], str], new_uuid: Callable[[], object]) -> Plan:
         entry, base, call = self._entry, self._base, self._call
         method = _checked_method(call.method)
-        path, query, fragment = _locate(call.path, base)
+        path, query, fragment = locate(call.path, base)
         query = self._complete_query(query, now)
         content_type = self._own.get("content-type") or self._providers_type()
         body = write_body(call, method, content_type, self._fill_in(now))
@@ -233,13 +235,7 @@ class _Making:
 
     def _complete_query(self, query: str, now: datetime) -> str:
         """Put the caller's params and the provider's keys into the query, where there are any."""
-        params = self._call.params
-        if isinstance(params, str):
-            if query and params:
-                raise InvalidArgumentError("the path has a query already: params cannot be a text")
-            query = urls.encode_query(f"?{params.removeprefix('?')}") if params else query
-            params = None
-        new = urls.params_pairs(params) if params is not None else []
+        query, new = urls.with_params(query, self._call.params)
         if self._entry.query:
             scope = Scope(self._variables.in_query_and_body(), PURE_FUNCTIONS, now=now)
             rendered = [(key, template.render(scope)) for key, template in self._entry.query]
@@ -247,11 +243,7 @@ class _Making:
             names = frozenset(key for key, _ in ours)
             new = [pair for pair in new if pair[0] not in names] + ours
             self._query_names = names
-        if not new:
-            return query
-        return "?" + urls.write_query(
-            urls.set_pairs(urls.parse_query(query.removeprefix("?")), new)
-        )
+        return urls.with_pairs(query, new)
 
     def _fill_in(self, now: datetime) -> dict[str, Any] | None:
         if self._entry.body is None:
@@ -329,7 +321,7 @@ def _caller_headers(headers: Any) -> CIMultiDict[str]:
     return own
 
 
-def _locate(path: object, base: Base) -> tuple[str, str, str]:
+def locate(path: object, base: Base) -> tuple[str, str, str]:
     """Give encoded path, query and fragment of what the caller asks for."""
     if isinstance(path, URL):
         own, query, fragment = urls.raw_parts(path)

@@ -67,7 +67,7 @@ def proxy_request(
             "client.direct"
         )
     own_path, query = _located(path)
-    query = _with_params(query, params)
+    query = urls.with_pairs(*urls.with_params(query, params)).removeprefix("?")
     wire, body = _content(method, header_dict(headers), json, data)
     url = URL.build(
         scheme=base.scheme,
@@ -96,19 +96,6 @@ def _located(path: object) -> tuple[str, str]:
             "address as base_url="
         )
     return urls.encode_path("/" + own.lstrip("/"))[1:], query.removeprefix("?")
-
-
-def _with_params(query: str, params: Any) -> str:
-    if params is None:
-        return query
-    if isinstance(params, str):
-        if query and params:
-            raise InvalidArgumentError("the path has a query already: params cannot be a text")
-        return query or urls.encode_query(params.removeprefix("?"))
-    new = urls.params_pairs(params)
-    if not new:
-        return query
-    return urls.write_query(urls.set_pairs(urls.parse_query(query), new))
 
 
 def _content(

@@ -77,7 +77,8 @@ class ProviderRequest(Coroutine[Any, Any, ClientResponse]):
     ``async with``, which does.
 
     Example:
-        >>> github = nango.direct("user-42", "github", base_url=provider_url)
+        >>> server.provider("github").respond("GET", "/user", json={"login": "ada"})
+        >>> github = nango.direct("user-42", "github")
         >>> request = github.get("/user")
         >>> async with request as response:
         ...     print(response.status)
@@ -128,7 +129,8 @@ class ProviderSession:
     ``raise_for_status=True`` is passed.
 
     Example:
-        >>> github = nango.direct("user-42", "github", base_url=provider_url)
+        >>> server.provider("github").respond("GET", "/user", json={"login": "ada"})
+        >>> github = nango.direct("user-42", "github")
         >>> async with github.get("/user") as response:
         ...     print(response.status)
         200

@@ -8,6 +8,7 @@ from typing import Any, final
 from nango_client._credentials.tokens import refuse_ended
 from nango_client._http.protocol import check_id
 from nango_client._provider.injection import Recipe
+from nango_client._provider.plain import PlainRequests
 from nango_client._provider.plans import Call, ClientSecrets, Plan
 from nango_client._provider.remembered import Remembered
 from nango_client._provider.renewals import Pair
@@ -62,6 +63,7 @@ class Sources:
         self._recipes = recipes
         self._secrets = secrets
         self._now = now
+        self._plain = PlainRequests()
 
     async def plan(self, pair: Pair, call: Call, connection: Connection | None = None) -> Planned:
         """Make the request.
@@ -88,6 +90,9 @@ class Sources:
                 reason="the connection names no provider",
             )
         recipe = self._recipes.ready(provider) or await self._recipes.get(provider)
+        plan = self._plain.plan(recipe, connection, call)
+        if plan is not None:
+            return Planned(call, connection, recipe, plan)
         secrets = None
         if recipe.needs_client_secrets(connection):
             secrets = await self._secrets.get(connection.provider_config_key)
@@ -96,9 +101,7 @@ class Sources:
         )
         return Planned(call, connection, recipe, plan)
 
-    async def plan_within(
-        self, pair: Pair, call: Call, seconds: float | None
-    ) -> Planned | None:
+    async def plan_within(self, pair: Pair, call: Call, seconds: float | None) -> Planned | None:
         """Make the request, or give None where that takes too long."""
         limit = asyncio.timeout(seconds)
         try:

@@ -154,6 +154,32 @@ def params_pairs(params: object) -> Pairs:
     return pairs
 
 
+def with_params(query: str, params: object) -> tuple[str, Pairs]:
+    """Read the caller's `params`: a text becomes the query, of the rest the pairs are given.
+
+    Args:
+        query: what the path has already, with its ``?``.
+        params: as aiohttp takes them.
+
+    Raises:
+        InvalidArgumentError: they are nothing of the kind, or there are two queries.
+    """
+    if params is None:
+        return query, []
+    if not isinstance(params, str):
+        return query, params_pairs(params)
+    if query and params:
+        raise InvalidArgumentError("the path has a query already: params cannot be a text")
+    return encode_query(f"?{params.removeprefix('?')}") if params else query, []
+
+
+def with_pairs(query: str, new: Pairs) -> str:
+    """Put pairs into a query, which has its ``?`` before and after."""
+    if not new:
+        return query
+    return "?" + write_query(set_pairs(parse_query(query.removeprefix("?")), new))
+
+
 def _param(value: object) -> str:
     if isinstance(value, str):
         return str(value)

@@ -36,13 +36,9 @@ class NangoAuth(httpx.Auth):
         InvalidArgumentError: an argument is none that could be meant.
 
     Example:
-        >>> import httpx
-        >>> from nango_client.ext.httpx import NangoAuth
-        >>> auth = NangoAuth(nango, "user-42", "github", base_url=provider_url)
+        >>> auth = NangoAuth(nango, "user-42", "github")
         >>> async with httpx.AsyncClient(auth=auth) as client:
-        ...     response = await client.get(f"{provider_url}/user")
-        >>> response.status_code
-        200
+        ...     response = await client.get("https://api.github.com/user")
     """
 
     def __init__(

@@ -5,16 +5,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nango_client.testing._clock import FakeClock
+    from nango_client.testing._provider_api import ProviderApi
     from nango_client.testing._server import MockNango
+    from nango_client.testing._store import MemoryStore
     from nango_client.testing._wire import RecordedRequest, UnexpectedRequest
 
-__all__ = ["FakeClock", "MockNango", "RecordedRequest", "UnexpectedRequest"]
+__all__ = [
+    "FakeClock",
+    "MemoryStore",
+    "MockNango",
+    "ProviderApi",
+    "RecordedRequest",
+    "UnexpectedRequest",
+]
 
 # Imported on first use, because pytest loads the plugin beside this file in every run of everybody
 # who has the package installed.
 _HOMES = {
     "FakeClock": "_clock",
+    "MemoryStore": "_store",
     "MockNango": "_server",
+    "ProviderApi": "_provider_api",
     "RecordedRequest": "_wire",
     "UnexpectedRequest": "_wire",
 }

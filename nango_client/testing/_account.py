@@ -11,7 +11,7 @@ import attrs
 from nango_client._wire.timestamps import format_timestamp
 from nango_client.testing._clock import FakeClock
 from nango_client.testing._payloads import TokenMaker
-from nango_client.testing._wire import RecordedRequest
+from nango_client.testing._wire import RecordedRequest, UnexpectedRequest
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -31,6 +31,8 @@ class Account:
         self.fake: TokenMaker = TokenMaker()
         self.base_url: str = "http://127.0.0.1:3003"
         """Where the server says that it is; its real address once it runs."""
+        self.unexpected: list[UnexpectedRequest] = []
+        """Requests that no test had set the account up for."""
         self._subjects: dict[type[Subject], Subject] = {}
 
     def of(self, subject: "type[_S]") -> "_S":

@@ -26,7 +26,7 @@ _JUST_FAILED = (
     "The external API returned an error when trying to refresh the access token. "
     "Please try again later."
 )
-_BACKING_OFF = "A recent refresh attempt failed. Backing off before retrying."
+BACKING_OFF: Final = "A recent refresh attempt failed. Backing off before retrying."
 _GIVEN_UP = "The refresh limit has been reached for this connection."
 
 
@@ -110,7 +110,7 @@ class StoredConnection:
         if self.exhausted:
             raise RenewalError(424, _GIVEN_UP)
         if self.failed_at is not None and 0 <= now - self.failed_at < _BACKOFF:
-            raise RenewalError(424, _BACKING_OFF)
+            raise RenewalError(424, BACKING_OFF)
 
     def _renew(self, due: list[Wire], now: float, fake: TokenMaker) -> None:
         if self.broken:

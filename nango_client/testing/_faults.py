@@ -97,11 +97,16 @@ def scripted_answer(
         plain = json_answer(status, body)
     if status in _BODILESS:
         plain = Answer(status)
-    plain.headers.update(_checked(headers or {}))
+    plain.headers.update(checked_headers(headers or {}))
     return plain
 
 
-def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Give headers back if HTTP knows such.
+
+    Raises:
+        ValueError: it does not.
+    """
     for name, value in headers.items():
         if not name or any(c in "\r\n" or c > "\xff" for c in name + value):
             raise ValueError(f"no header can be {name!r}: {value!r}")

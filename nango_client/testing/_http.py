@@ -7,6 +7,7 @@ import socket
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from http import HTTPStatus
 from threading import Thread
 from typing import Any, Final
@@ -16,7 +17,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import LineTooLong
 from multidict import CIMultiDict
 
-from nango_client.testing._wire import Answer, Reaction
+from nango_client.testing._wire import Answer, Forward, Reaction
 
 _HOST: Final = "127.0.0.1"
 
@@ -63,6 +64,8 @@ class HttpThread:
         self._thread = Thread(target=self._run, name="MockNango", daemon=True)
         self._loop: AbstractEventLoop
         self._stopping: asyncio.Event
+        self._protocols: list[_Protocols] = []
+        self._listening: list[asyncio.Task[asyncio.Server]] = []
 
     def start(self) -> "Future[None]":
         """Start; give a future for that, or for whatever kept the thread from serving."""
@@ -72,6 +75,23 @@ class HttpThread:
             self._socket.close()
             raise
         return self._started
+
+    def listen(self, handler: Handler) -> int:
+        """Serve requests on one more port, which is given, once started; may be called anywhere.
+
+        Raises:
+            OSError: the process has no file descriptor left.
+        """
+        listener = socket.create_server((_HOST, 0), backlog=1000)
+        port: int = listener.getsockname()[1]
+        self._loop.call_soon_threadsafe(self._listen, listener, handler)
+        return port
+
+    def _listen(self, listener: socket.socket, handler: Handler) -> None:
+        protocols = _Protocols(partial(self._answer, handler))
+        self._protocols.append(protocols)
+        coming = self._loop.create_server(protocols, sock=listener, backlog=1000)
+        self._listening.append(self._loop.create_task(coming))
 
     def stop(self) -> "Future[None]":
         """Close all connections; give a future for their end, after which to `join`."""
@@ -102,18 +122,20 @@ class HttpThread:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        protocols = _Protocols(self._answer)
-        server = await self._loop.create_server(protocols, sock=self._socket, backlog=1000)
+        self._listen(self._socket, self._handler)
+        await self._listening[0]
         self._started.set_result(None)
         await self._stopping.wait()
         # What was accepted a moment ago gets its protocol some turns of the loop later; closed
         # before that, it would be left open.
         for _ in range(10):
             await asyncio.sleep(0)
-        server.close()
-        await protocols.end()
+        for server in await asyncio.gather(*self._listening):
+            server.close()
+        for protocols in self._protocols:
+            await protocols.end()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, handler: Handler, request: web.BaseRequest) -> web.StreamResponse:
         if _head_size(request) > _MAX_HEAD:
             return _Sent(Answer(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE), close=True)
         if request.headers.get("Expect", "").lower() == "100-continue":
@@ -122,11 +144,14 @@ class HttpThread:
             body = await request.content.read()
         except web.RequestPayloadError:
             return _Sent(Answer(HTTPStatus.BAD_REQUEST), close=True)
-        reaction = self._handler(request.method, request.raw_path, request.headers, body)
+        reaction = handler(request.method, request.raw_path, request.headers, body)
         await asyncio.sleep(reaction.delay)
-        if reaction.answer is None:
+        answer = reaction.answer
+        if isinstance(answer, Forward):
+            answer = await answer.ask()
+        if answer is None:
             return _Nothing()
-        return _Sent(reaction.answer, close=not request.keep_alive or _closes(reaction.answer))
+        return _Sent(answer, close=not request.keep_alive or _closes(answer))
 
 
 class _Protocols(web.Server):

@@ -7,6 +7,7 @@ from typing import Any, Final
 from nango_client.testing._account import Account, Call, Controls, Subject
 from nango_client.testing._grammar import NAME, PROVIDER_CONFIG_KEY, fits
 from nango_client.testing._payloads import Wire, to_json
+from nango_client.testing._provider_api import ProviderApis
 from nango_client.testing._schema import fields, optional
 from nango_client.testing._wire import Answer, Refusal, error_answer, json_answer
 
@@ -54,12 +55,24 @@ class Providers(Subject):
         """Give an entry as it is answered, None where there is none."""
         if name not in self._entries:
             return None
+        made_up: Wire = {} if name in self._templates else self._made_up_proxy(name)
         return {
+            **made_up,
             "docs": f"https://nango.dev/docs/api-integrations/{name}",
             **self._entries[name],
             "name": name,
             "logo_url": self.logo(name),
         }
+
+    def _made_up_proxy(self, name: str) -> Wire:
+        """Give how the API of a provider is called of which a test has said nothing."""
+        base_url = self.account.of(ProviderApis).base_url(name)
+        if base_url is None:
+            return {}
+        # Tokens, user names and passwords have their places without a word of the entry.
+        key = {"headers": {"authorization": "Bearer ${apiKey}"}}
+        mode = self._entries[name]["auth_mode"]
+        return {"proxy": {"base_url": base_url, **(key if mode == "API_KEY" else {})}}
 
     def logo(self, name: str) -> str:
         """Give the address of a provider's picture."""

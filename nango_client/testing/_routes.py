@@ -14,13 +14,14 @@ from nango_client.testing import _environment as environment
 from nango_client.testing import _functions as functions
 from nango_client.testing import _integrations_api as integrations
 from nango_client.testing import _providers as providers
+from nango_client.testing import _proxy as proxy
 from nango_client.testing import _records_api as records
 from nango_client.testing import _sessions_api as sessions
 from nango_client.testing import _syncs_api as syncs
 from nango_client.testing._account import Call
 from nango_client.testing._grammar import CONNECTION_ID, NAME, OF_CONNECTION, PROVIDER_CONFIG_KEY
 from nango_client.testing._schema import Check, Fields, fields
-from nango_client.testing._wire import Answer, RecordedRequest
+from nango_client.testing._wire import Answer, Forward, RecordedRequest
 
 NOTHING: Final = fields()
 
@@ -35,7 +36,8 @@ _PARAMS: Final[Mapping[str, Check]] = {
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path)))
+    named = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))
+    return re.compile(named.replace(r"\{\*\}", ".*"), re.DOTALL)
 
 
 @attrs.frozen
@@ -44,8 +46,8 @@ class Route:
 
     method: str
     path: str
-    """With the names of its parameters in braces."""
-    handler: Callable[[Call], Answer] = attrs.field(repr=False)
+    """With the names of its parameters in braces; ``{*}`` is any rest."""
+    handler: Callable[[Call], Answer | Forward] = attrs.field(repr=False)
     scopes: tuple[str, ...] = ()
     """The key needs one of them; none are needed where there are none."""
     query: Check | None = attrs.field(default=NOTHING, kw_only=True, repr=False)
@@ -54,6 +56,8 @@ class Route:
     """What some headers may be, by their names in lower case; None: none is looked at."""
     body: Check | None = attrs.field(default=None, kw_only=True, repr=False)
     """What the body may be; None: it is not looked at."""
+    takes_any_type: bool = attrs.field(default=False, kw_only=True)
+    """Whether bodies may be something else than JSON."""
     auth: Literal["key", "session", "either", "none"] = attrs.field(default="key", kw_only=True)
     """An API key, a connect session's token, either, or nothing."""
     _pattern: re.Pattern[str] = attrs.field(
@@ -285,6 +289,19 @@ ROUTES: Final[tuple[Route, ...]] = (
         body=actions.CALLED,
     ),
     Route("GET", "/action/{id}", actions.get_result, _scopes("actions:execute")),
+    *(
+        Route(
+            method,
+            "/proxy/{*}",
+            proxy.forward,
+            _scopes("proxy"),
+            query=None,
+            headers=proxy.HEADERS,
+            takes_any_type=True,
+        )
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    ),
+    Route("OPTIONS", "/proxy/{*}", proxy.preflight, query=None, auth="none"),
     Route("GET", "/environment-variables", environment.list_variables, _scopes("variables:read")),
     Route(
         "POST",

@@ -6,12 +6,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
 from nango_client.testing._http import HttpThread
+from nango_client.testing._provider_api import ProviderApis
 from nango_client.testing._state import NangoState
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from nango_client import CachePolicy, Clock, Event, NangoClient, RetryPolicy, TimeoutPolicy
+    from nango_client import (
+        CachePolicy,
+        Clock,
+        Event,
+        NangoClient,
+        RetryPolicy,
+        SharedCache,
+        TimeoutPolicy,
+    )
 
 
 class ClientOptions(TypedDict, total=False):
@@ -26,6 +35,7 @@ class ClientOptions(TypedDict, total=False):
     clock: "Clock | None"
     allow_insecure_http: bool
     on_event: "Callable[[Event], None] | None"
+    shared_cache: "SharedCache | None"
 
 
 class MockNango(NangoState):
@@ -120,10 +130,12 @@ class MockNango(NangoState):
     def _run_at(self, http: HttpThread) -> None:
         self._http, self._port = http, http.port
         self._account.base_url = self.base_url
+        self._account.of(ProviderApis).listen = http.listen
 
     def _forget(self, http: HttpThread) -> None:
         http.join()
         self._http = self._port = None
+        self._account.of(ProviderApis).stop()
 
     def _new_thread(self) -> HttpThread:
         if self._http is not None:

@@ -14,6 +14,7 @@ from nango_client.testing._environment import EnvironmentControls
 from nango_client.testing._faults import FaultControls
 from nango_client.testing._functions import FunctionControls
 from nango_client.testing._integrations import IntegrationControls
+from nango_client.testing._provider_keys import ProviderApiControls
 from nango_client.testing._providers import ProviderControls
 from nango_client.testing._rate_limit import RateLimit
 from nango_client.testing._records import RecordControls
@@ -24,6 +25,7 @@ from nango_client.testing._syncs import SyncControls
 from nango_client.testing._wire import (
     HTML_TYPE,
     Answer,
+    Forward,
     Reaction,
     RecordedRequest,
     Refusal,
@@ -45,6 +47,7 @@ class NangoState(
     RecordControls,
     SyncControls,
     ActionControls,
+    ProviderApiControls,
     FaultControls,
 ):
     """One account of Nango with its API keys, and the answers that follow from them.
@@ -70,7 +73,7 @@ class NangoState(
         super().__init__(Account(self.clock))
         self.requests: list[RecordedRequest] = []
         """All requests that came, oldest first; clear it as you like."""
-        self.unexpected_requests: list[UnexpectedRequest] = []
+        self.unexpected_requests: list[UnexpectedRequest] = self._account.unexpected
         """Those to unknown paths, integrations and connections, with a bad key or malformed."""
         self._keys: dict[str, frozenset[str] | None] = {}
         self._rate_limit = RateLimit(rate_limit)
@@ -120,11 +123,11 @@ class NangoState(
             slow = self._delays.take(request)
             outcome = self._outcomes.take(request)
             answer = outcome.answer if outcome else self._answer(request)
-        if answer is not None:
+        if isinstance(answer, Answer):
             answer = answer.dated(self.clock.time())
         return Reaction(answer, slow.delay if slow else 0.0)
 
-    def _answer(self, request: RecordedRequest) -> Answer:
+    def _answer(self, request: RecordedRequest) -> Answer | Forward:
         limits: dict[str, str] = {}
         try:
             answer = self._serve(request, limits)
@@ -134,10 +137,22 @@ class NangoState(
                 unexpected = UnexpectedRequest(request, refusal.hint)
                 self.unexpected_requests.append(unexpected)
                 answer.headers["X-MockNango-Expected"] = ascii(refusal.hint)[1:-1]
+        if isinstance(answer, Forward):
+            return self._limited(answer, limits)
         answer.headers.update(limits)
         return answer
 
-    def _serve(self, request: RecordedRequest, limits: dict[str, str]) -> Answer:
+    def _limited(self, forward: Forward, limits: Mapping[str, str]) -> Forward:
+        async def ask() -> Answer:
+            answer = (await forward.ask()).dated(self.clock.time())
+            for name, value in limits.items():
+                # The provider's own take the place of Nango's.
+                answer.headers.setdefault(name, value)
+            return answer
+
+        return Forward(ask)
+
+    def _serve(self, request: RecordedRequest, limits: dict[str, str]) -> Answer | Forward:
         """Answer as the server does, its checks in its order.
 
         Args:
@@ -155,7 +170,8 @@ class NangoState(
             raise _no_such_route(request)
         _checks.check_escapes(request)
         body = _checks.read_body(request)
-        _checks.check_content_type(request.headers)
+        if not route.takes_any_type:
+            _checks.check_content_type(request.headers)
         call = Call(
             account=self._account,
             request=request,

@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
@@ -142,7 +142,7 @@ class Answer:
     def dated(self, now: float) -> Self:
         """Give a copy with the headers that every answer has, where it does not set them itself."""
         headers = CIMultiDict(self.headers)
-        if self.body:
+        if self.body and "Transfer-Encoding" not in headers:
             headers.setdefault("ETag", f'W/"{len(self.body):x}-{zlib.crc32(self.body):08x}"')
         headers.setdefault("Date", formatdate(now, usegmt=True))
         headers.setdefault("Keep-Alive", "timeout=61")
@@ -159,10 +159,17 @@ class Refusal(Exception):  # noqa: N818  what the server decides is no error of 
 
 
 @attrs.frozen
+class Forward:
+    """A request for which somebody else has to be asked."""
+
+    ask: Callable[[], Awaitable[Answer]]
+
+
+@attrs.frozen
 class Reaction:
     """What the server does about a request."""
 
-    answer: Answer | None
+    answer: Answer | Forward | None
     """None: the connection is closed without an answer."""
     delay: float = 0.0
     """Real seconds for which that is held back."""

@@ -286,6 +286,12 @@ def test_empty_and_unusable_credentials_are_refused(credentials: Any) -> None:
     assert caught.value.reason
 
 
+def test_a_key_that_is_a_template_is_refused() -> None:
+    """It is data, is not expanded, and no key looks so."""
+    with pytest.raises(UnsupportedProviderError, match="is a template"):
+        prepare(entry(), connection(ApiKeyCredentials(api_key="${x}")))
+
+
 def test_an_integration_without_credentials_needs_none() -> None:
     """It says so itself."""
     public = GITHUB | {"auth_mode": "NONE"}

@@ -55,13 +55,17 @@ async def test_a_redirect_at_home_keeps_the_credentials() -> None:
 
 async def test_a_redirect_at_home_is_signed_anew_and_keeps_its_body() -> None:
     """What depends on path or body belongs to this hop."""
-    fields: dict[str, Any] = {"headers": {"X-Signed": "${method} ${path}"}, "body": {"k": "${accessToken}"}}
+    fields: dict[str, Any] = {
+        "headers": {"X-Signed": "${method} ${path}"},
+        "body": {"k": "${accessToken}"},
+    }
     async with Stage(to("/end", 307)) as stage:
         stage.entry = entry(stage.provider.url, auth_mode="API_KEY", **fields)
         stage.kind = {"type": "TWO_STEP", "token": "token-1", "raw": {}}
         await status_of(stage.client.direct("user-42", "acme").post("/start", json={"a": 1}))
 
-    assert [seen.headers["X-Signed"] for seen in stage.provider.seen] == ["POST /start", "POST /end"]
+    signed = [seen.headers["X-Signed"] for seen in stage.provider.seen]
+    assert signed == ["POST /start", "POST /end"]
     assert {seen.body for seen in stage.provider.seen} == {b'{"a":1,"k":"token-1"}'}
 
 
@@ -201,11 +205,13 @@ async def test_a_redirect_at_home_that_cannot_be_planned_raises_ours() -> None:
 
 
 async def test_the_api_key_reaches_nango_alone() -> None:
-    """Not by a redirect, a borrowed session, an absolute URL, another base URL, nor a middleware."""
+    """Not by a redirect, a borrowed session, an absolute or another URL, nor a middleware."""
     async with Server() as other, aiohttp.ClientSession() as borrowed:
         async with Stage(session=borrowed) as stage:
             stage.entry = entry(
-                stage.provider.url, headers={"X-Key": "${accessToken}"}, query={"k": "${accessToken}"}
+                stage.provider.url,
+                headers={"X-Key": "${accessToken}"},
+                query={"k": "${accessToken}"},
             )
             client, url = stage.client, stage.provider.url
             stage.provider.answer = to(lambda r: f"{other.url}/x?{r.query_string}", 307)
@@ -237,7 +243,8 @@ async def test_an_answer_of_nangos_proxy_that_leads_away_is_not_followed() -> No
     assert not other.seen
 
 
-# ---- addresses ------------------------------------------------------------------------------------
+# ---- addresses ---------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("place", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("own", [True, False], ids=["own", "session"])
@@ -268,9 +275,7 @@ async def test_data_cannot_lead_into_the_network(
 async def test_a_name_from_data_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """For a session that is not ours the request goes to the very address that was checked."""
     hosts: list[Any] = []
-    monkeypatch.setattr(
-        "nango_client._provider.addresses.is_forbidden", lambda address: False
-    )
+    monkeypatch.setattr("nango_client._provider.addresses.is_forbidden", lambda _: False)
     async with Stage() as stage, aiohttp.ClientSession() as session:
         stage.entry = entry("https://${connectionConfig.domain}")
         stage.connection = {"connection_config": {"domain": "localhost:9"}}
@@ -285,11 +290,11 @@ async def test_a_name_from_data_is_looked_up_once(monkeypatch: pytest.MonkeyPatc
 def note_connect(hosts: list[Any]) -> Any:
     real = aiohttp.TCPConnector.connect
 
-    async def connect(self: Any, req: Any, traces: Any, timeout: Any) -> Any:
+    async def connect(self: Any, req: Any, traces: Any, limits: Any) -> Any:
         hosts.append((req.url.host, req.server_hostname, req.headers["Host"]))
         if req.url.scheme == "https":
             raise aiohttp.ClientConnectionError
-        return await real(self, req, traces, timeout)
+        return await real(self, req, traces, limits)
 
     return connect
 

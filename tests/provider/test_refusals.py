@@ -222,7 +222,8 @@ async def test_a_request_that_cannot_be_made_anew_gives_the_401() -> None:
     """The secrets that it needs cannot be had any more."""
     async with Stage(always_401) as stage:
         stage.entry = entry(stage.provider.url, **SECRETS_ENTRY)
-        stage.integration = {"credentials": {"type": "OAUTH2", "client_id": "i", "client_secret": "s"}}
+        secrets = {"type": "OAUTH2", "client_id": "i", "client_secret": "s"}
+        stage.integration = {"credentials": secrets}
         acme = stage.client.direct("user-42", "acme")
         assert await status_of(acme.get("/", headers={"X-Client": "mine"})) == 401
         stage.clock.advance(301)

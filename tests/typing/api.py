@@ -1,7 +1,11 @@
 """How users write it: type-checked by mypy and pyright, never run."""
 
+import asyncio
 from datetime import datetime
 from typing import assert_never, assert_type
+
+from aiohttp import ClientResponse, ClientSession
+from yarl import URL
 
 from nango_client import (
     ApiKeyCredentials,
@@ -25,6 +29,9 @@ from nango_client import (
     OAuth1Credentials,
     OAuth2ClientCredentials,
     OAuth2Credentials,
+    PreparedRequest,
+    ProviderRequest,
+    ProviderSession,
     RateLimitError,
     RetryPolicy,
     SignatureCredentials,
@@ -39,6 +46,7 @@ from nango_client import (
     WebhookEvent,
     webhooks,
 )
+from nango_client.ext.httpx import NangoAuth
 from nango_client.testing import FakeClock, MockNango
 
 
@@ -163,3 +171,22 @@ def by_hand(payload: dict[str, JsonValue]) -> ForwardWebhook:
     return ForwardWebhook(
         connection_id="user-42", provider_config_key="github", provider="github", payload=payload
     )
+
+
+async def provider_calls(nango: NangoClient) -> None:
+    github = nango.direct("user-42", "github", headers={"X-A": "b"}, retries=2)
+    assert_type(github, ProviderSession)
+    request = github.get("/user", params={"per_page": 100}, timeout=5)
+    assert_type(request, ProviderRequest)
+    assert_type(await request, ClientResponse)
+    async with github.post(URL("/user"), json=[1], raise_for_status=True) as response:
+        assert_type(response, ClientResponse)
+    async with asyncio.TaskGroup() as group:
+        assert_type(group.create_task(github.head("/user")), asyncio.Task[ClientResponse])
+    proxied = nango.proxy("user-42", "github", retries=1, retry_on=(429,))
+    assert_type(await proxied.request("GET", "/user", data=b"x"), ClientResponse)
+    middleware = nango.auth("user-42", "github", base_url="https://github.example")
+    ClientSession(middlewares=(middleware,))
+    prepared = await nango.prepare("user-42", "github", "GET", "/user", data=None)
+    assert_type(prepared, PreparedRequest)
+    NangoAuth(nango, "user-42", "github")
