@@ -13,7 +13,8 @@ def test_the_routes_of_all_namespaces_are_documented() -> None:
     literals: set[str] = set()
     for file in (ROOT / "nango_client" / "_resources").glob("*.py"):
         tree = ast.parse(file.read_text())
-        parts = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+        formatted = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+        parts = {part for node in formatted for part in node.values}
         literals |= {
             node.value
             for node in ast.walk(tree)
