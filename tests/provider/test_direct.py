@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from stage import API_KEY, Server, Stage, entry
+from stage import API_KEY, Server, Stage, entry, until
 from yarl import URL
 
 from nango_client import (
@@ -429,10 +429,11 @@ async def test_a_caller_who_leaves_does_not_end_the_others_wait() -> None:
     """The entry is fetched for whoever stays."""
     async with Stage() as stage:
         acme = stage.client.direct("user-42", "acme")
+        release = stage.held["/providers/"] = asyncio.Event()
         leaving, staying = (asyncio.ensure_future(body_of(acme.get("/"))) for _ in range(2))
-        while not stage.asked("/providers/"):
-            await asyncio.sleep(0)
+        await until(lambda: stage.asked("/providers/"))
         leaving.cancel()
+        release.set()
         assert await staying == {"path": "/"}
         with pytest.raises(asyncio.CancelledError):
             await leaving
@@ -483,11 +484,12 @@ async def test_secrets_that_end_while_they_are_asked_for_are_not_kept() -> None:
     async with Stage() as stage:
         stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
         stage.integration = SECRETS
+        release = stage.held["/integrations/"] = asyncio.Event()
         acme = stage.client.direct("user-42", "acme")
         waiting = asyncio.ensure_future(body_of(acme.get("/")))
-        while not stage.asked("/integrations/"):
-            await asyncio.sleep(0)
+        await until(lambda: stage.asked("/integrations/"))
         stage.client.invalidate("user-42", "acme")
+        release.set()
         await waiting
         await body_of(acme.get("/"))
 
@@ -644,9 +646,8 @@ async def test_the_wait_for_a_free_connection_has_a_limit_of_its_own() -> None:
 
     async with Stage(hold, timeout=TimeoutPolicy(connect=0.2)) as stage:
         acme = stage.client.direct("user-42", "acme")
-        first = [asyncio.ensure_future(body_of(acme.get("/"))) for _ in range(100)]
-        while len(stage.provider.seen) < 100:
-            await asyncio.sleep(0.01)
+        first = [asyncio.ensure_future(body_of(acme.get("/", timeout=None))) for _ in range(100)]
+        await until(lambda: len(stage.provider.seen) >= 100)
         with pytest.raises(RequestTimeoutError) as caught:
             await acme.get("/")
         with pytest.raises(RequestTimeoutError):
@@ -672,8 +673,7 @@ async def test_the_client_ends_its_calls_when_it_is_closed() -> None:
     async with Stage(busy) as stage:
         acme = stage.client.direct("user-42", "acme", retries=1)
         calls = [asyncio.ensure_future(body_of(acme.get(path))) for path in ("/never", "/busy")]
-        while len(stage.provider.seen) < 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(stage.provider.seen) >= 2)
         await asyncio.sleep(0.05)
         async with asyncio.timeout(1):
             await stage.client.close()

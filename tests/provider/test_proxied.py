@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from stage import API_KEY, Answer, Stage
+from stage import API_KEY, Answer, Stage, until
 from yarl import URL
 
 from nango_client import (
@@ -559,8 +559,7 @@ async def test_a_wait_ends_with_the_client() -> None:
     async with Stage(retry=RetryPolicy()) as stage:
         stage.proxy = answers(429, limit, Retry_After="20")
         call = asyncio.ensure_future(done(stage.client.proxy("user-42", "acme").get("/")))
-        while not stage.nango.seen:
-            await asyncio.sleep(0.01)
+        await until(lambda: stage.nango.seen)
         await asyncio.sleep(0.05)
         async with asyncio.timeout(1):
             await stage.client.close()
@@ -578,8 +577,7 @@ async def test_a_call_under_way_ends_with_the_client() -> None:
     async with Stage() as stage:
         stage.proxy = never
         call = asyncio.ensure_future(done(stage.client.proxy("user-42", "acme").get("/")))
-        while not stage.nango.seen:
-            await asyncio.sleep(0.01)
+        await until(lambda: stage.nango.seen)
         await stage.client.close()
         with pytest.raises(ClientClosedError):
             await call
