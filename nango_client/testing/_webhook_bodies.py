@@ -88,7 +88,7 @@ def _auth(account: Account, connection_id: str, key: str, given: Wire) -> Wire:
     }
     if connection is not None:
         document["tags"] = connection.envelope["tags"]
-    if isinstance(user := given.pop("endUser", None), dict):
+    if user := as_object(given.pop("endUser", None)):
         document["endUser"] = end_user(user)
     if not success:
         kind = _REFRESH_ERROR if operation == "refresh" else "invalid_callback"
@@ -159,6 +159,6 @@ def of_run(sync: Sync) -> list[Wire]:
             {**fields, "model": model, "response_results": one.wire()}
             for model, one in results.items()
         ]
-    told = {"name": type(sync.error).__name__, "message": str(sync.error), "stacktrace": []}
-    error = {**_SCRIPT_ERROR, "payload": told}
+    told: Wire = {"name": type(sync.error).__name__, "message": str(sync.error), "stacktrace": []}
+    error: Wire = {**_SCRIPT_ERROR, "payload": told}
     return [{**fields, "model": ",".join(sync.models), "success": False, "error": error}]
