@@ -149,6 +149,14 @@ class Plan:
         """Scheme, host and port: where what is ours may go."""
         return self.url.origin()
 
+    def without_keys(self, url: URL) -> URL:
+        """Take what is ours in the query out of a URL that a provider made of it."""
+        query = self.url.query
+        ours = {(name, value) for name in self.injected.query for value in query.getall(name, [])}
+        pairs = list(url.query.items())
+        kept = [pair for pair in pairs if pair not in ours]
+        return url if len(kept) == len(pairs) else url.with_query(kept)
+
     def prepared(self) -> PreparedRequest:
         """Give the same for any other HTTP library; the body has to be bytes, or none."""
         return PreparedRequest(
