@@ -136,7 +136,10 @@ def environment(name: str, *groups: str, pins: str = "") -> Path:
     folder = ROOT / ".venvs" / f"{sys.implementation.cache_tag}-{name}"
     requirements = DEPENDENCIES + [entry for each in groups for entry in group(each)]
     pins = pins or LOCK.read_text("utf-8")
-    recipe = [str(ROOT), sys.base_prefix, sys.version, requirements, pins, PYPROJECT["project"]]
+    # What is installed of the package itself tells its version.
+    version = (ROOT / PYPROJECT["tool"]["hatch"]["version"]["path"]).read_text("utf-8")
+    project = [PYPROJECT["project"], version]
+    recipe = [str(ROOT), sys.base_prefix, sys.version, requirements, pins, project]
     stamp = folder / "stamp.txt"
     made_for = hashlib.sha256(json.dumps(recipe).encode()).hexdigest() + "\n"
     folder.parent.mkdir(exist_ok=True)
