@@ -11,6 +11,7 @@
     python3 .ci/tasks.py wheel                sdist and wheel, tried out where nothing else is
     python3 .ci/tasks.py lowest               the tests with the oldest dependencies we allow
     python3 .ci/tasks.py bench [--quick]      the benchmarks; quick says only that they work
+    python3 .ci/tasks.py generate             write the synchronous client out of the other one
     python3 .ci/tasks.py lock [--upgrade]     write requirements-dev.txt again
 
 Every task runs in an environment of its own in .venvs/, which is made when it is missing, broken
@@ -316,6 +317,15 @@ def bench(*arguments: str) -> None:
     run(tool(environment("dev", "dev"), "python"), "benchmarks/run.py", *arguments)
 
 
+def generate(target: str = "nango_client/sync/_generated.py") -> None:
+    """Write the synchronous twins of the client's methods."""
+    folder = environment("dev", "dev")
+    run(tool(folder, "python"), ".ci/generate_sync.py", target)
+    # Not all at once: imports are sorted and merged before what is too long is wrapped.
+    run(tool(folder, "ruff"), "check", "--quiet", "--fix", "--select", "I,F401,F811", target)
+    run(tool(folder, "ruff"), "format", "--quiet", target)
+
+
 def lock(*arguments: str) -> None:
     """Pin the dependencies and the tools, and what they depend on, for all platforms."""
     uv = tool(environment("lock", "lock"), "uv")
@@ -327,7 +337,8 @@ def lock(*arguments: str) -> None:
 
 
 TASKS = {
-    task.__name__: task for task in (demo, test, lint, types, docs, wheel, lowest, bench, lock)
+    task.__name__: task
+    for task in (demo, test, lint, types, docs, wheel, lowest, bench, generate, lock)
 }
 
 if __name__ == "__main__":

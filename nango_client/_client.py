@@ -48,7 +48,9 @@ from nango_client.models import AuthWebhook, Connection, PreparedRequest, Webhoo
 _T = TypeVar("_T")
 
 
-class _Default(Enum):
+class DefaultCache(Enum):
+    """What stands for a cache that was not chosen."""
+
     POLICY = "CachePolicy()"
 
 
@@ -89,7 +91,7 @@ class NangoClient:
         base_url: str | None = None,
         timeout: TimeoutPolicy | None = None,
         retry: RetryPolicy | None = None,
-        cache: CachePolicy | _Default | None = _Default.POLICY,
+        cache: CachePolicy | DefaultCache | None = DefaultCache.POLICY,
         session: aiohttp.ClientSession | None = None,
         clock: Clock | None = None,
         allow_insecure_http: bool = False,
@@ -107,7 +109,7 @@ class NangoClient:
         check_aiohttp()
         timeout = _checked(timeout, TimeoutPolicy, "timeout") or TimeoutPolicy()
         retry = _checked(retry, RetryPolicy, "retry") or RetryPolicy()
-        if cache is _Default.POLICY:
+        if cache is DefaultCache.POLICY:
             cache = CachePolicy()
         cache = _checked(cache, CachePolicy, "cache")
         session = _checked(session, aiohttp.ClientSession, "session")
@@ -296,7 +298,25 @@ class NangoClient:
         connection = await self.get_connection(
             connection_id, provider_config_key, force_refresh=force_refresh
         )
+        return self._token_of(connection)
+
+    def _token_of(self, connection: Connection) -> str:
         return token_of(connection, self._lookup.now())
+
+    def _hit(self, key: Key) -> Connection | None:
+        """Give what may be served at once, from any thread: it reads, and changes no order."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        cache = self._cache
+        if cache.time() < entry.fast_wall and cache.monotonic() < entry.fast_monotonic:
+            entry.used = cache.uses
+            return entry.connection
+        return None
+
+    def _adopt_cache(self, other: "NangoClient") -> None:
+        """Take over what another client holds in memory: this process is a copy of its."""
+        self._cache.adopt(other._cache)  # noqa: SLF001
 
     def direct(
         self,

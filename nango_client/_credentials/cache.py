@@ -361,6 +361,15 @@ class TokenCache:
             self._drop(pair)
         return before - len(self.entries)
 
+    def adopt(self, other: "TokenCache") -> None:
+        """Take over what another cache holds and has counted."""
+        # In place, because clients look hits up in the dictionary itself.
+        self.entries.update(other.entries)
+        self._failures.update(other._failures)  # noqa: SLF001
+        self._stores = other._stores  # noqa: SLF001
+        for name in ("uses", "misses", "coalesced", "refreshes", "stale_served", "evictions"):
+            setattr(self, name, getattr(other, name))
+
     def _drop(self, pair: Pair) -> None:
         """Drop entries and failures of a connection, whatever was asked for along with it."""
         for key in variants(pair):

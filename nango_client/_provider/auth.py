@@ -67,9 +67,7 @@ class ProviderAuth:
         if planned is None:
             return await handler(request)
         await put_in(request, planned)
-        exchange = Exchange(
-            self._tools, planned, retries=0, is_pinned=planned.plan.check_address
-        )
+        exchange = Exchange(self._tools, planned, retries=0, is_pinned=planned.plan.check_address)
         try:
             return await exchange.send(request, handler)
         except StoppedError as stopped:

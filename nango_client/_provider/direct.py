@@ -87,9 +87,7 @@ class Direct:
         finally:
             WAIT_FOR_CONNECTION.reset(token)
 
-    def _call(
-        self, method: str, path: str | URL, options: Options
-    ) -> Call | InvalidArgumentError:
+    def _call(self, method: str, path: str | URL, options: Options) -> Call | InvalidArgumentError:
         json = options.get("json")
         try:
             return Call(

@@ -123,9 +123,7 @@ class Exchange:
         if reporter.is_heard():
             reporter.attempt(request.method, ROUTE, self._attempts, status, began, failure)
 
-    def _wait_after_failure(
-        self, request: ClientRequest, began: float, error: Exception
-    ) -> float:
+    def _wait_after_failure(self, request: ClientRequest, began: float, error: Exception) -> float:
         """Give the seconds to wait before another try.
 
         Raises:

@@ -52,8 +52,8 @@ def failure_of(error: Exception, host: str, method: str) -> NangoError:
 
 def _translated(error: Exception, host: str) -> NangoError:
     match error:
-        case ForbiddenAddressError() | aiohttp.ClientConnectorError(
-            os_error=ForbiddenAddressError()
+        case (
+            ForbiddenAddressError() | aiohttp.ClientConnectorError(os_error=ForbiddenAddressError())
         ):
             return ConnectionFailedError(
                 f"{host}, which the connection's data names, has an address that is loopback, "

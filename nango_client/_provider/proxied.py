@@ -144,9 +144,7 @@ class Proxied:
         if made.method in _REPEATED_BY_NANGO:
             made.headers.update(self._repeats)
         made.headers.update(self._wire_headers)
-        passage = _Passage(
-            tools, self._retrier, self._gate, self._authorization, self._pair, until
-        )
+        passage = _Passage(tools, self._retrier, self._gate, self._authorization, self._pair, until)
         try:
             response = await session.request(
                 made.method,

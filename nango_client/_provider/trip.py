@@ -55,9 +55,7 @@ class Trip:
         """Make the plan anew: a signature holds for one URL, and some for one use."""
         planned = self._exchange.planned
         call = planned.call
-        next_call = Call(
-            request.method, request.url, headers=call.headers, base_url=call.base_url
-        )
+        next_call = Call(request.method, request.url, headers=call.headers, base_url=call.base_url)
         if request.body:
             next_call.json, next_call.data = call.json, call.data
         again = await self._tools.sources.plan(self._pair, next_call, planned.connection)

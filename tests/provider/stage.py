@@ -66,7 +66,8 @@ class Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         # What is large is left to the answer.
         size = request.content_length or 0
-        body = await request.read() if size < 1_000_000 and not request.path.endswith("/stream") else b""
+        is_large = size >= 1_000_000 or request.path.endswith("/stream")
+        body = b"" if is_large else await request.read()
         self.seen.append(Seen(request, body))  # type: ignore[arg-type]
         return await self.answer(request)  # type: ignore[arg-type]
 

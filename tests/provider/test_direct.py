@@ -139,7 +139,7 @@ async def test_headers_of_the_call_win_over_those_of_the_session_and_over_ours()
         acme = stage.client.direct("user-42", "acme", headers={"X-A": "1", "X-B": "1"})
         await body_of(acme.get("/1", headers={"x-b": "2"}))
         await body_of(acme.get("/2", headers=[("Authorization", "Bearer mine")]))
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="BasicAuth"):
             auth = aiohttp.BasicAuth("user", "password")
         await body_of(acme.get("/3", cookies={"a": "b"}, auth=auth))
 
@@ -543,8 +543,14 @@ async def hang_up(request: web.Request) -> web.StreamResponse:
 
 @pytest.mark.parametrize(
     ("method", "requests", "retryable"),
-    [("GET", 2, True), ("HEAD", 2, True), ("PUT", 1, True), ("DELETE", 1, True)]
-    + [("POST", 1, False), ("PATCH", 1, False)],
+    [
+        ("GET", 2, True),
+        ("HEAD", 2, True),
+        ("PUT", 1, True),
+        ("DELETE", 1, True),
+        ("POST", 1, False),
+        ("PATCH", 1, False),
+    ],
 )
 async def test_only_get_and_head_are_sent_twice_by_aiohttp(
     method: str, requests: int, retryable: bool
@@ -611,7 +617,7 @@ async def test_a_number_is_the_limit_for_all_together() -> None:
         with pytest.raises(RequestTimeoutError) as credentials:
             await acme.get("/", timeout=0.1)
         stage.nango.answer = play
-        stage.provider.answer = lambda request: asyncio.sleep(0.1, web.Response())
+        stage.provider.answer = lambda _: asyncio.sleep(0.1, web.Response())
         async with acme.get("/", timeout=None), acme.get("/", timeout=aiohttp.ClientTimeout(9)):
             pass
 

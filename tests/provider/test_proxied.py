@@ -156,7 +156,7 @@ def form() -> aiohttp.FormData:
             b"1",
         ),
         ({"data": b"x"}, "application/octet-stream", "application/octet-stream", b"x"),
-        ({"data": "<a/>", "headers": {"Content-Type": "text/xml"}}, "text/xml", "text/xml", b"<a/>"),
+        ({"data": "<a>", "headers": {"Content-Type": "text/xml"}}, "text/xml", "text/xml", b"<a>"),
         ({"data": "x"}, "text/plain; charset=utf-8", "text/plain; charset=utf-8", b"x"),
         (
             {"data": {"a": "b c"}},
@@ -378,11 +378,14 @@ async def test_captured_answers_are_told_apart(name: str, kind: type[NangoError]
             assert getattr(caught.value, "host", None) is None
 
 
+FAILED = "Failed to get connection credentials"
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
         (400, {"error": {"code": "server_error", "message": "Something else"}}),
-        (418, {"error": {"code": "server_error", "message": "Failed to get connection credentials"}}),
+        (418, {"error": {"code": "server_error", "message": FAILED}}),
         (500, {"error": {"code": "server_error", "message": "Failed to get connection"}}),
         (403, {"error": {"code": "forbidden", "message": "No."}}),
         (401, {"error": {"code": "forbidden", "message": "Insufficient scope"}}),
