@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import io
 import re
 from collections.abc import AsyncIterator
@@ -360,6 +361,50 @@ async def test_what_nango_refuses_is_raised() -> None:
         stage.nango.answer = unknown
         with pytest.raises(NotFoundError):
             await stage.client.direct("user-42", "acme").get("/")
+
+
+async def test_signed_requests_are_made_one_by_one() -> None:
+    """No two of them have the same signature, also those of one connection without a body."""
+    async with Stage() as stage:
+        stage.entry = entry(None, auth_mode="AWS_SIGV4")
+        stage.kind = {
+            "type": "AWS_SIGV4",
+            "access_key_id": "id",
+            "secret_access_key": "canary",
+            "session_token": "token-1",
+            "region": "eu-west-1",
+            "service": "s3",
+            "expires_at": "2099-01-01T00:00:00Z",
+            "raw": {},
+        }
+        aws = stage.client.direct("user-42", "acme", base_url=stage.provider.url)
+        await body_of(aws.get("/a"))
+        await body_of(aws.get("/b"))
+
+    first, second = (seen.headers["Authorization"] for seen in stage.provider.seen)
+    assert first.startswith("AWS4-HMAC-SHA256")
+    assert first != second
+
+
+async def test_credentials_are_not_kept_longer_than_the_connection() -> None:
+    """What is made of them for the next requests goes with it."""
+    async with Stage() as stage:
+        await body_of(stage.client.direct("user-42", "acme").get("/a"))
+        made = stage.client._doors._tools.sources._plain._made
+        assert len(made) == 1
+        stage.client.invalidate()
+        gc.collect()
+        assert not made
+
+
+@pytest.mark.parametrize("path", ["https://other.example/x", "/\ud800"])
+async def test_a_path_that_cannot_be_sent_is_refused_without_a_body_too(path: str) -> None:
+    """By the same rules, and with no frame of what was passed."""
+    async with Stage() as stage:
+        with pytest.raises(InvalidArgumentError):
+            await stage.client.direct("user-42", "acme").get(path, params={"a": "b"})
+
+    assert not stage.provider.seen
 
 
 # ---- what is remembered ---------------------------------------------------------------------

@@ -492,6 +492,25 @@ async def test_nangos_own_429_is_waited_for() -> None:
     assert [kind for kind, _ in kinds] == ["attempt", "retry", "attempt", "attempt", "attempt"]
 
 
+async def test_a_call_is_held_back_while_nangos_limit_is_used_up() -> None:
+    """One that may not wait so long fails at once, unsent."""
+    limit = {"error": {"code": "too_many_request", "method": "GET", "path": "/proxy/"}}
+    async with Stage(retry=RetryPolicy()) as stage:
+        reset = str(int(stage.clock.time()) + 40)
+        stage.proxy = answers(429, limit, Retry_After="40", X_RateLimit_Reset=reset)
+        acme = stage.client.proxy("user-42", "acme")
+        for _ in range(3):
+            with pytest.raises(RateLimitError):
+                await acme.get("/")
+        assert len(stage.nango.seen) == 1
+    async with Stage(retry=RetryPolicy()) as hasty:
+        reset = str(int(hasty.clock.time()) + 20)
+        hasty.proxy = answers(429, limit, Retry_After="20", X_RateLimit_Reset=reset)
+        with pytest.raises(RateLimitError):
+            await hasty.client.proxy("user-42", "acme").get("/", timeout=5)
+        assert len(hasty.nango.seen) == 1
+
+
 async def hang_up(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.abort()
