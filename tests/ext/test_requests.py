@@ -83,13 +83,16 @@ def test_a_request_gets_the_credentials_at_the_providers_origin(
 def test_headers_that_are_there_win(
     server: MockNango, api: ProviderApi, http: requests.Session
 ) -> None:
-    """But for those that requests adds by itself; a 401 to the caller's own renews nothing."""
+    """But for those that requests adds by itself."""
+    api.respond("GET", "/user", json={})
     place_key(server, api, headers={"Accept": "application/vnd.acme", "User-Agent": "acme"})
-    http.get(f"{api.base_url}/user", headers={"Authorization": "Bearer mine"})
+    http.get(f"{api.base_url}/user", headers={"X-Version": "7", "Authorization": "Bearer mine"})
+    http.get(f"{api.base_url}/user", headers={"Accept": "text/csv"})
 
-    (seen,) = api.requests
-    assert seen.headers["Authorization"] == "Bearer mine"
-    assert (seen.headers["Accept"], seen.headers["User-Agent"]) == ("application/vnd.acme", "acme")
+    first, *_, last = (one.headers for one in api.requests)
+    assert first["Authorization"] == "Bearer mine"
+    assert last["Accept"] == "text/csv"
+    assert (first["Accept"], first["User-Agent"]) == ("application/vnd.acme", "acme")
 
 
 def test_a_401_to_the_callers_own_credentials_renews_nothing(
