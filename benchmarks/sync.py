@@ -5,6 +5,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from fetch import Worker
@@ -16,6 +17,7 @@ from nango_client import NangoClient, sync
 HERE = Path(__file__).parent
 ASYNC = "nango_client.NangoClient (the reference)"
 SYNC = "nango_client.sync.NangoClient"
+Clock = Callable[[], float]
 
 
 def run(*, quick: bool) -> list[Table]:
@@ -23,18 +25,25 @@ def run(*, quick: bool) -> list[Table]:
     base = f"http://127.0.0.1:{server.greeting}"
     rounds = 1 if quick else 31
     hits = _compare(base, rounds, 100 if quick else 20_000, _hits, _sync_hits)
-    fetches = _compare(base, rounds, 20 if quick else 500, _fetches, _sync_fetches)
+    tables = [Table("A cached get_token without asyncio", "µs", _HITS, hits(3.0))]
+    for unit, clock in (("µs of CPU", time.process_time), ("µs", time.perf_counter)):
+        fetches = _compare(
+            base,
+            rounds,
+            20 if quick else 500,
+            partial(_fetches, clock),
+            partial(_sync_fetches, clock),
+        )
+        title = f"A fetch without asyncio, {unit}"
+        tables.append(Table(title, unit, _FETCHES, fetches(1.5)))
     server.close()
-    return [
-        Table("A cached get_token without asyncio", "µs", _HITS, hits(3.0)),
-        Table("A fetch without asyncio", "µs", _FETCHES, fetches(1.5)),
-    ]
+    return tables
 
 
 _HITS = "The caller's thread answers, and asks no event loop."
 _FETCHES = (
-    "One call at a time, by the clock on the wall, since two threads take part; every call asks "
-    "for another connection."
+    "One call at a time, each for another connection. Two threads take part: CPU time is that of "
+    "both, and the clock on the wall sees what waking them takes on a machine that does other work."
 )
 
 
@@ -82,20 +91,22 @@ def _sync_hits(client: sync.NangoClient, calls: int) -> float:
     return (time.perf_counter() - began) / calls * 1e6
 
 
-def _fetches(runner: asyncio.Runner, client: NangoClient, calls: int) -> float:
+def _fetches(
+    clock: Clock, runner: asyncio.Runner, client: NangoClient, calls: int
+) -> float:
     async def ask() -> float:
         client.invalidate()
-        began = time.perf_counter()
+        began = clock()
         for number in range(calls):
             await client.get_connection(connection_id(number), INTEGRATION)
-        return (time.perf_counter() - began) / calls * 1e6
+        return (clock() - began) / calls * 1e6
 
     return runner.run(ask())
 
 
-def _sync_fetches(client: sync.NangoClient, calls: int) -> float:
+def _sync_fetches(clock: Clock, client: sync.NangoClient, calls: int) -> float:
     client.invalidate()
-    began = time.perf_counter()
+    began = clock()
     for number in range(calls):
         client.get_connection(connection_id(number), INTEGRATION)
-    return (time.perf_counter() - began) / calls * 1e6
+    return (clock() - began) / calls * 1e6
