@@ -20,7 +20,7 @@ class Elsewhere:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+            def do_GET(self) -> None:  # noqa: N802
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 outer.seen.append(f"{self.requestline}\n{self.headers}\n{body.decode()}")
                 self.send_response(307 if outer.location else 200)
@@ -29,7 +29,7 @@ class Elsewhere:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815  http.server calls it so
 
             def log_message(self, *_: object) -> None:
                 pass
