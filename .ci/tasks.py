@@ -7,11 +7,11 @@
     python3 .ci/tasks.py test --others        the same without the one that runs this file
     python3 .ci/tasks.py lint [--fix]         ruff: rules and format
     python3 .ci/tasks.py types                mypy, pyright, and the completeness of the types
-    python3 .ci/tasks.py generate             the synchronous client from the asynchronous one
     python3 .ci/tasks.py docs                 the documentation, warnings as errors
     python3 .ci/tasks.py wheel                sdist and wheel, tried out where nothing else is
     python3 .ci/tasks.py lowest               the tests with the oldest dependencies we allow
     python3 .ci/tasks.py bench [--quick]      the benchmarks; quick says only that they work
+    python3 .ci/tasks.py generate             write the synchronous client out of the other one
     python3 .ci/tasks.py lock [--upgrade]     write requirements-dev.txt again
 
 Every task runs in an environment of its own in .venvs/, which is made when it is missing, broken
@@ -130,13 +130,16 @@ def packages(folder: Path) -> str:
 def environment(name: str, *groups: str, pins: str = "") -> Path:
     """Give an environment with the package, editable, and these groups at their pinned versions.
 
-    It is used again as long as it was made for the same checkout, interpreter, requirements and
-    pins, and holds exactly what was installed then.
+    It is used again as long as it was made for the same checkout, interpreter, requirements, pins
+    and version, and holds exactly what was installed then.
     """
     folder = ROOT / ".venvs" / f"{sys.implementation.cache_tag}-{name}"
     requirements = DEPENDENCIES + [entry for each in groups for entry in group(each)]
     pins = pins or LOCK.read_text("utf-8")
-    recipe = [str(ROOT), sys.base_prefix, sys.version, requirements, pins, PYPROJECT["project"]]
+    # The metadata that an editable installation leaves there names the version.
+    version = (ROOT / "nango_client" / "_version.py").read_text("utf-8")
+    python = [sys.base_prefix, sys.version]
+    recipe = [str(ROOT), *python, requirements, pins, PYPROJECT["project"], version]
     stamp = folder / "stamp.txt"
     made_for = hashlib.sha256(json.dumps(recipe).encode()).hexdigest() + "\n"
     folder.parent.mkdir(exist_ok=True)
@@ -254,16 +257,6 @@ def types() -> None:
     run(pyright, "--verifytypes", "nango_client", "--ignoreexternal", PATH=path)
 
 
-def generate() -> None:
-    """Write the synchronous client again after the asynchronous one was changed."""
-    target = ROOT / "nango_client" / "sync" / "_generated.py"
-    made = output(sys.executable, ROOT / ".ci" / "sync_client.py")
-    target.write_text(made, "utf-8")
-    ruff = tool(environment("dev", "dev"), "ruff")
-    run(ruff, "check", "--quiet", "--select", "I", "--fix", target)
-    run(ruff, "format", "--quiet", target)
-
-
 def docs() -> None:
     """Build the documentation; a reference that leads nowhere is an error."""
     sphinx = tool(environment("dev", "dev"), "sphinx-build")
@@ -324,6 +317,15 @@ def bench(*arguments: str) -> None:
     run(tool(environment("dev", "dev"), "python"), "benchmarks/run.py", *arguments)
 
 
+def generate(target: str = "nango_client/sync/_generated.py") -> None:
+    """Write the synchronous twins of the client's methods."""
+    folder = environment("dev", "dev")
+    run(tool(folder, "python"), ".ci/generate_sync.py", target)
+    # Not all at once: imports are sorted and merged before what is too long is wrapped.
+    run(tool(folder, "ruff"), "check", "--quiet", "--fix", "--select", "I,F401,F811", target)
+    run(tool(folder, "ruff"), "format", "--quiet", target)
+
+
 def lock(*arguments: str) -> None:
     """Pin the dependencies and the tools, and what they depend on, for all platforms."""
     uv = tool(environment("lock", "lock"), "uv")
@@ -336,7 +338,7 @@ def lock(*arguments: str) -> None:
 
 TASKS = {
     task.__name__: task
-    for task in (demo, test, lint, types, generate, docs, wheel, lowest, bench, lock)
+    for task in (demo, test, lint, types, docs, wheel, lowest, bench, generate, lock)
 }
 
 if __name__ == "__main__":

@@ -19,11 +19,12 @@ import fetch
 import plots
 
 BENCHMARKS = (
-    *("fetch", "direct", "decode", "hits", "herd", "memory", "imports", "lists", "webhooks"),
+    *("fetch", "direct", "decode", "hits", "shared", "herd", "memory", "imports", "lists"),
+    *("webhooks", "sync"),
 )
 PACKAGES = (
     "nango-client", "aiohttp", "attrs", "cattrs", "tenacity", "yarl", "multidict", "orjson",
-    "msgspec", "httpx", "async-lru", "cachetools", "aiocache", "cashews",
+    "msgspec", "redis", "cryptography", "httpx", "async-lru", "cachetools", "aiocache", "cashews",
 )  # fmt: skip
 RESULTS = Path(__file__).parent / "results.md"
 

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from nango_client._clock import Clock, SystemClock
     from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy
     from nango_client._credentials.cache import CacheInfo
+    from nango_client._credentials.shared import SharedCache
+    from nango_client._credentials.store import CredentialStore
     from nango_client._events import Event
     from nango_client._provider.session import ProviderRequest, ProviderSession
     from nango_client.exceptions import (
@@ -115,6 +117,7 @@ __all__ = [
     "ConnectionFailedError",
     "ConnectionIssue",
     "ConnectionSummary",
+    "CredentialStore",
     "Credentials",
     "CustomCredentials",
     "DecodeError",
@@ -156,6 +159,7 @@ __all__ = [
     "ResponseTooLargeError",
     "RetryPolicy",
     "ServerError",
+    "SharedCache",
     "SignatureCredentials",
     "SyncResult",
     "SyncStatus",
@@ -182,6 +186,8 @@ __all__ = [
 # run of everybody who has it installed, for the sake of its plugin.
 _HOMES = {
     "CacheInfo": "_credentials.cache",
+    "CredentialStore": "_credentials.store",
+    "SharedCache": "_credentials.shared",
     "NangoClient": "_client",
     "Clock": "_clock",
     "SystemClock": "_clock",

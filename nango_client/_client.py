@@ -11,8 +11,10 @@ from yarl import URL
 from nango_client._clock import Clock, SystemClock
 from nango_client._config import CachePolicy, RetryPolicy, TimeoutPolicy, read_settings
 from nango_client._credentials.cache import CacheInfo, TokenCache
+from nango_client._credentials.fleet import FleetLookup
 from nango_client._credentials.keys import FORCE_REFRESH, INCLUDE_REFRESH, RENEW_GITHUB, Key
 from nango_client._credentials.lookup import Lookup
+from nango_client._credentials.shared import SharedCache
 from nango_client._credentials.tokens import token_of
 from nango_client._events import Event, Reporter
 from nango_client._http.calls import Calls
@@ -46,8 +48,8 @@ from nango_client.models import AuthWebhook, Connection, PreparedRequest, Webhoo
 _T = TypeVar("_T")
 
 
-class Default(Enum):
-    """Stands for an argument that was left out, where None means something."""
+class DefaultCache(Enum):
+    """What stands for a cache that was not chosen."""
 
     POLICY = "CachePolicy()"
 
@@ -70,6 +72,7 @@ class NangoClient:
         clock: where to read the time from; `SystemClock` by default.
         allow_insecure_http: accept an ``http://`` address that is not this machine's.
         on_event: is told of attempts, retries and cache outcomes; its exceptions are only logged.
+        shared_cache: a second cache, which the processes of a fleet share; it is never closed here.
 
     Raises:
         ConfigurationError: there is no usable API key, or another setting is unusable.
@@ -88,11 +91,12 @@ class NangoClient:
         base_url: str | None = None,
         timeout: TimeoutPolicy | None = None,
         retry: RetryPolicy | None = None,
-        cache: CachePolicy | Default | None = Default.POLICY,
+        cache: CachePolicy | DefaultCache | None = DefaultCache.POLICY,
         session: aiohttp.ClientSession | None = None,
         clock: Clock | None = None,
         allow_insecure_http: bool = False,
         on_event: Callable[[Event], None] | None = None,
+        shared_cache: SharedCache | None = None,
     ) -> None:
         # First, because the `repr` has to work when one of the checks below fails.
         self._lifecycle = Lifecycle()
@@ -105,7 +109,7 @@ class NangoClient:
         check_aiohttp()
         timeout = _checked(timeout, TimeoutPolicy, "timeout") or TimeoutPolicy()
         retry = _checked(retry, RetryPolicy, "retry") or RetryPolicy()
-        if cache is Default.POLICY:
+        if cache is DefaultCache.POLICY:
             cache = CachePolicy()
         cache = _checked(cache, CachePolicy, "cache")
         session = _checked(session, aiohttp.ClientSession, "session")
@@ -114,6 +118,9 @@ class NangoClient:
             raise ConfigurationError("clock must have the methods time() and monotonic()")
         if on_event is not None and not callable(on_event):
             raise ConfigurationError("on_event must be callable")
+        shared_cache = _checked(shared_cache, SharedCache, "shared_cache")
+        if shared_cache is not None and cache is None:
+            raise ConfigurationError("shared_cache needs the cache in memory: not with cache=None")
 
         self._base_url = str(settings.base_url)
         reporter = Reporter(on_event)
@@ -123,17 +130,26 @@ class NangoClient:
         retrier = Retrier(retry, reporter, time=clock.time)
         self._cache = TokenCache(cache, clock)
         requester = Requester(self._transport, timeout, retrier, reporter, self._gate)
-        self._lookup = Lookup(
-            requester,
-            self._cache,
-            self._lifecycle,
-            reporter,
-            time=clock.time,
-        )
+        if shared_cache is None or cache is None:
+            self._lookup = Lookup(
+                requester, self._cache, self._lifecycle, reporter, time=clock.time
+            )
+        else:
+            self._lookup = FleetLookup(
+                requester,
+                self._cache,
+                self._lifecycle,
+                reporter,
+                clock=clock,
+                policy=cache,
+                timeout=timeout,
+                settings=settings,
+                shared=shared_cache,
+            )
         # Where hits are reported, none is served without `ask`.
         self._entries: Final = self._cache.entries if on_event is None else {}
         calls = Calls(requester, self._lifecycle, time=clock.time)
-        writes = Writes(calls, self.invalidate)
+        writes = Writes(calls, self.invalidate, self._lookup.settle)
         self.connections: Final = Connections(calls, writes, self.get_connection)
         self.connect_sessions: Final = ConnectSessions(calls)
         self.integrations: Final = Integrations(calls, writes)
@@ -244,7 +260,7 @@ class NangoClient:
                 # CPython calls a local variable faster than an attribute that is no method.
                 time, monotonic = cache.time, cache.monotonic
                 if time() < entry.fast_wall and monotonic() < entry.fast_monotonic:
-                    entry.used = next(cache.ticks)
+                    cache.uses = entry.used = cache.uses + 1
                     return entry.connection
         if include_refresh_token:
             key += (INCLUDE_REFRESH,)
@@ -282,7 +298,25 @@ class NangoClient:
         connection = await self.get_connection(
             connection_id, provider_config_key, force_refresh=force_refresh
         )
+        return self._token_of(connection)
+
+    def _token_of(self, connection: Connection) -> str:
         return token_of(connection, self._lookup.now())
+
+    def _hit(self, key: Key) -> Connection | None:
+        """Give what may be served at once, from any thread: it reads, and changes no order."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        cache = self._cache
+        if cache.time() < entry.fast_wall and cache.monotonic() < entry.fast_monotonic:
+            entry.used = cache.uses
+            return entry.connection
+        return None
+
+    def _adopt_cache(self, other: "NangoClient") -> None:
+        """Take over what another client holds in memory: this process is a copy of its."""
+        self._cache.adopt(other._cache)  # noqa: SLF001
 
     def direct(
         self,
@@ -469,6 +503,30 @@ class NangoClient:
                 return self.invalidate(event.connection_id, event.provider_config_key)
             case _:
                 return 0
+
+    async def invalidate_shared(
+        self, connection_id: str | None = None, provider_config_key: str | None = None
+    ) -> int:
+        """Drop what matches here and in the shared cache, and wait for it.
+
+        Other processes serve what they hold in memory for ``local_max_age`` seconds at most.
+
+        Args:
+            connection_id: a connection's id; None matches everything.
+            provider_config_key: an integration's key; None matches everything.
+
+        Returns:
+            The number of answers that the shared cache dropped.
+
+        Raises:
+            ConfigurationError: this client has no ``shared_cache``.
+            TransportError: the store could not be told. This process counts what it holds as
+                absent, and tells it with a later call; others may go on serving it.
+        """
+        if not isinstance(self._lookup, FleetLookup):
+            raise ConfigurationError("this NangoClient has no shared_cache")
+        self._doors.forget_secrets(provider_config_key)
+        return await self._lookup.invalidate_shared(connection_id, provider_config_key)
 
     def cache_info(self) -> CacheInfo:
         """Give the cache's counts since the client was made."""

@@ -17,7 +17,7 @@ logger.addHandler(logging.NullHandler())
 # What the cache is about, and so its events.
 CONNECTION_ROUTE: Final = "/connection/{connection_id}"
 
-EventKind = Literal["attempt", "retry", "hit", "miss", "coalesced", "renewal", "stale"]
+EventKind = Literal["attempt", "retry", "hit", "miss", "coalesced", "renewal", "stale", "store"]
 
 
 @final
@@ -33,7 +33,8 @@ class Event:
     """
 
     kind: EventKind
-    """``attempt`` ended, ``retry`` is going to wait; the others are outcomes of the cache."""
+    """``attempt`` ended, ``retry`` is going to wait, the ``store`` of a shared cache failed; the
+    others are outcomes of the cache."""
     method: str = "GET"
     """The HTTP method."""
     route: str = CONNECTION_ROUTE

@@ -1,3 +1,3 @@
 """The version; the build reads it from here, so that nothing has to be looked up at run time."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

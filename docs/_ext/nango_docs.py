@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from sphinx import addnodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -94,6 +95,20 @@ def tidy_signature(
     return signature, result
 
 
+def show_namespace(_app: Sphinx, domain: str, kind: str, content: nodes.Element) -> None:
+    """Show the class of a namespace as what users type, such as ``client.records``."""
+    if domain != "py" or kind != "class" or content.parent is None:
+        return
+    for signature in content.parent.findall(addnodes.desc_signature):
+        if str(signature.get("module", "")).startswith(f"{PACKAGE}._resources."):
+            attribute = str(signature["module"]).rpartition(".")[2]
+            signature.children = [
+                addnodes.desc_addname("", "client."),
+                addnodes.desc_name("", attribute),
+            ]
+            return
+
+
 _SHOWN = {
     r" \| [~\w.]*_Default\b": "",
     r"[~\w.]*_Default\.POLICY\b": "CachePolicy()",
@@ -109,4 +124,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", collect_field_docs)
     app.connect("autodoc-process-signature", tidy_signature, priority=900)
     app.connect("missing-reference", resolve_public_name)
+    app.connect("object-description-transform", show_namespace)
     return {"parallel_read_safe": True}

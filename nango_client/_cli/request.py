@@ -17,7 +17,7 @@ async def request(options: argparse.Namespace) -> None:
     headers = _headers(options.header or [])
     data = None if options.data is None else options.data.encode()
     if data is not None and "content-type" not in {name.lower() for name in headers}:
-        headers["Content-Type"] = "application/json" if _is_json(options.data) else "text/plain"
+        headers["Content-Type"] = "application/json" if _is_json(data) else "text/plain"
     async with NangoClient(allow_insecure_http=options.allow_insecure_http) as nango:
         way = nango.proxy if options.proxy else nango.direct
         provider = way(options.connection_id, options.provider_config_key)
@@ -51,7 +51,7 @@ def _headers(lines: list[str]) -> dict[str, str]:
     return headers
 
 
-def _is_json(text: str) -> bool:
+def _is_json(text: bytes) -> bool:
     try:
         json.loads(text)
     except ValueError:

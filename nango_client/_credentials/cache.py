@@ -15,7 +15,6 @@ own ``Date`` a wall clock that was wrong from the start.
 
 import math
 from collections import OrderedDict
-from itertools import count
 from typing import Final, NamedTuple, final
 
 import attrs
@@ -84,6 +83,16 @@ class Ticket:
 
 
 @final
+class Mark(NamedTuple):
+    """When an entry was last compared with a shared cache, and what was found."""
+
+    fetch: str
+    """Stands there for the fetch that brought the answer; empty where it is not there."""
+    wall: float
+    monotonic: float
+
+
+@final
 class Entry:
     """An answer, and how long it may be served."""
 
@@ -92,6 +101,7 @@ class Entry:
         "dead_at",
         "fast_monotonic",
         "fast_wall",
+        "mark",
         "monotonic",
         "outage",
         "renew_at",
@@ -113,12 +123,30 @@ class Entry:
         self.outage = False
         # The number of the last use.
         self.used: int
+        # What a shared cache knows of it.
+        self.mark: Mark | None = None
 
 
 class _Failure(NamedTuple):
     error: Exception
     wall: float
     monotonic: float
+
+
+def life_of(connection: Connection, began: float, server_time: float | None) -> float:
+    """Give the seconds that an answer's token had left when its request began.
+
+    Args:
+        connection: the answer.
+        began: when that was, in epoch seconds by the local clock.
+        server_time: the answer's ``Date`` in epoch seconds, None where it has none.
+    """
+    if connection.expires_at is None:
+        return math.inf
+    if server_time is not None and server_time > began:
+        # `Date` has whole seconds; this one may be nearly over.
+        began = server_time + 1
+    return connection.expires_at.timestamp() - began
 
 
 @final
@@ -137,10 +165,8 @@ class TokenCache:
         self.entries: Final[dict[Key, Entry]] = {}
         self._failures: OrderedDict[Key, _Failure] = OrderedDict()
         self._tickets: dict[Pair, list[Ticket]] = {}
-        # Gives a number each time that an entry is stored or served. Several threads may serve at
-        # a time, and `next` of it is one step of the interpreter.
-        self.ticks = count(1)
-        self._looks = 0
+        # Every time that an entry was stored or served.
+        self.uses = 0
         self._stores = 0
         # Keys by the number of their last use, the oldest last; see `_evict`.
         self._eviction_order: list[tuple[int, Key]] = []
@@ -151,11 +177,8 @@ class TokenCache:
         self.evictions: int = 0
 
     def info(self) -> CacheInfo:
-        # A count tells how far it is only by going on.
-        uses = next(self.ticks) - 1 - self._looks
-        self._looks += 1
         return CacheInfo(
-            hits=uses - self._stores - self.stale_served,
+            hits=self.uses - self._stores - self.stale_served,
             misses=self.misses,
             coalesced=self.coalesced,
             refreshes=self.refreshes,
@@ -163,25 +186,6 @@ class TokenCache:
             evictions=self.evictions,
             entries=len(self.entries),
         )
-
-    def adopt(self, other: "TokenCache") -> None:
-        """Go on from what another cache holds and has counted, without its fetches under way."""
-        self.entries.update(other.entries)
-        self._failures.update(other._failures)  # noqa: SLF001  of the same class
-        self.ticks, self._looks = other.ticks, other._looks  # noqa: SLF001
-        self._stores, self.evictions = other._stores, other.evictions  # noqa: SLF001
-        self.misses, self.coalesced = other.misses, other.coalesced
-        self.refreshes, self.stale_served = other.refreshes, other.stale_served
-
-    def hit(self, key: Key) -> Connection | None:
-        """Give an answer about which nothing else is to be done; any thread may ask."""
-        entry = self.entries.get(key)
-        if entry is None:
-            return None
-        if self.time() < entry.fast_wall and self.monotonic() < entry.fast_monotonic:
-            entry.used = next(self.ticks)
-            return entry.connection
-        return None
 
     def knows(self, key: Key) -> bool:
         """Say whether there is an answer or a failure, alive or not."""
@@ -202,7 +206,7 @@ class TokenCache:
         renewal_is_due = age >= entry.renew_at
         if is_stale and renewal_is_due and not entry.outage:
             return None
-        entry.used = next(self.ticks)
+        self.uses = entry.used = self.uses + 1
         if is_stale:
             self.stale_served += 1
         return Found(entry.connection, is_stale, renewal_is_due)
@@ -212,7 +216,7 @@ class TokenCache:
         entry = self._alive(key)
         if entry is None:
             return None
-        entry.used = next(self.ticks)
+        self.uses = entry.used = self.uses + 1
         self.stale_served += 1
         return entry.connection
 
@@ -261,27 +265,40 @@ class TokenCache:
         if ticket.forced:
             self._drop(ticket.pair)
         self._failures.pop(ticket.key, None)
-        life = math.inf
-        if connection.expires_at is not None:
-            now = ticket.wall
-            if server_time is not None and server_time > now:
-                # `Date` has whole seconds; this one may be nearly over.
-                now = server_time + 1
-            life = connection.expires_at.timestamp() - now
+        self.keep(ticket, connection, life_of(connection, ticket.wall, server_time))
+
+    def keep(
+        self, ticket: Ticket, connection: Connection, life: float, left: float = math.inf
+    ) -> Entry | None:
+        """Make an entry of an answer, if it may be served at all.
+
+        Args:
+            ticket: holds its key, and when its request began.
+            connection: the answer.
+            life: seconds that its token had left when the request began, infinite without an end.
+            left: seconds that it may be served from now on, for another reason.
+        """
+        if self._policy is None:
+            return None
         dead = min(self._dead_age, life - self._policy.expiry_margin)
+        if left < dead:
+            dead = min(dead, self._age(ticket) + left)
         if dead <= 0:
             self.entries.pop(ticket.key, None)
-            return
+            return None
         soft = min(self._soft_age, max(life - self._policy.refresh_ahead, life / 2), dead)
         # With the answer's own ids, so that the caller's equal strings need not be kept as well.
         key = (connection.connection_id, connection.provider_config_key, *ticket.key[2:])
-        entry = Entry(ticket, connection, soft, dead)
-        entry.used = next(self.ticks)
-        # Last, because other threads may look.
-        self.entries[key] = entry
+        entry = self.entries[key] = Entry(ticket, connection, soft, dead)
+        self.uses = entry.used = self.uses + 1
         self._stores += 1
         if len(self.entries) > self._policy.max_entries:
             self._evict()
+        return entry
+
+    def age(self, entry: Entry) -> float:
+        """Give the seconds since the request that brought an entry began."""
+        return self._age(entry)
 
     def postpone(self, ticket: Ticket, *, spares: bool) -> None:
         """Note that a fetch failed, and the entry stays: the next try waits.
@@ -344,6 +361,15 @@ class TokenCache:
             self._drop(pair)
         return before - len(self.entries)
 
+    def adopt(self, other: "TokenCache") -> None:
+        """Take over what another cache holds and has counted."""
+        # In place, because clients look hits up in the dictionary itself.
+        self.entries.update(other.entries)
+        self._failures.update(other._failures)  # noqa: SLF001
+        self._stores = other._stores  # noqa: SLF001
+        for name in ("uses", "misses", "coalesced", "refreshes", "stale_served", "evictions"):
+            setattr(self, name, getattr(other, name))
+
     def _drop(self, pair: Pair) -> None:
         """Drop entries and failures of a connection, whatever was asked for along with it."""
         for key in variants(pair):
@@ -381,5 +407,5 @@ class TokenCache:
             return None
         return entry
 
-    def _age(self, since: Entry | _Failure) -> float:
+    def _age(self, since: Entry | Ticket | _Failure) -> float:
         return max(self.time() - since.wall, self.monotonic() - since.monotonic)

@@ -40,6 +40,16 @@ _SAME_TIME: Final = 2.0
 
 
 @final
+class Note:
+    """What a fetch leaves for those who share its answer."""
+
+    __slots__ = ("response", "ticket")
+
+    def __init__(self) -> None:
+        self.ticket: Ticket
+        self.response: Response
+
+
 class Lookup:
     """Gives connections by key and keeps the cache true to what is learnt on the way."""
 
@@ -60,16 +70,6 @@ class Lookup:
         self._time = time
         # How far the server's clock is ahead of ours.
         self._skew = 0.0
-
-    def hit(self, key: Key) -> Connection | None:
-        """Give what is fresh in memory, or None; any thread may ask."""
-        try:
-            connection = self._cache.hit(key)
-        except TypeError:
-            return None  # An id without a hash: `ask` says what is wrong with it.
-        if connection is not None and self._reporter.is_heard():
-            self._reporter.report("hit")
-        return connection
 
     def ask(self, key: Key) -> Connection | Flight[Key, Connection]:
         """Give a connection that may be served at once, else the fetch to wait for.
@@ -100,11 +100,7 @@ class Lookup:
             if self._reporter.is_heard():
                 self._reporter.report("coalesced")
             return flight
-        request = connection_request(key)
-        self._cache.misses += 1
-        if self._reporter.is_heard():
-            self._reporter.report("miss")
-        return self._flights.start(key, self._fetch, key, request)
+        return self._start(key, connection_request(key))
 
     def after_failure(self, key: Key, failure: NangoError) -> Connection:
         """Give the cached answer that serves a caller whose fetch has just failed.
@@ -112,7 +108,7 @@ class Lookup:
         Raises:
             NangoError: `failure`, where none may.
         """
-        if _spares_entry(failure):
+        if spares_entry(failure):
             # There is none under the key of a forced fetch.
             connection = self._cache.find_after_failure(key)
             if connection is not None:
@@ -131,6 +127,9 @@ class Lookup:
         )
         return self._cache.invalidate(connection_id, provider_config_key)
 
+    async def settle(self) -> None:
+        """Let others hear of what was dropped here, as far as they can be told now."""
+
     def _serve(self, key: Key) -> Connection | None:
         """Give what may be served without waiting, and begin a renewal where one is due.
 
@@ -140,25 +139,47 @@ class Lookup:
         found = self._cache.find(key)
         if found is not None:
             self._reporter.report("stale" if found.is_stale else "hit")
-            if found.renewal_is_due and self._flights.get(key) is None:
-                self._cache.refreshes += 1
-                self._reporter.report("renewal")
-                request = connection_request(key)
-                self._flights.start(key, self._fetch, key, request, is_pinned=True)
+            if found.renewal_is_due:
+                self._renew(key)
             return found.connection
         remembered = self._cache.remembered_failure(key)
         if remembered is not None:
             raise replica(remembered)
         return None
 
-    async def _fetch(self, key: Key, request: Request) -> Connection:
+    def _start(self, key: Key, request: Request) -> Flight[Key, Connection]:
+        """Begin a fetch for which a caller waits."""
+        self._count_miss()
+        return self._flights.start(key, self._fetch, key, request)
+
+    def _count_miss(self) -> None:
+        self._cache.misses += 1
+        if self._reporter.is_heard():
+            self._reporter.report("miss")
+
+    def _renew(self, key: Key) -> None:
+        """Begin a fetch for which nobody waits, unless one is under way."""
+        if self._flights.get(key) is None:
+            self._count_renewal()
+            request = connection_request(key)
+            self._flights.start(key, self._fetch, key, request, is_pinned=True)
+
+    def _count_renewal(self) -> None:
+        self._cache.refreshes += 1
+        self._reporter.report("renewal")
+
+    async def _fetch(self, key: Key, request: Request, note: Note | None = None) -> Connection:
         """Ask Nango and tell the cache how it went; runs in a task of its own."""
         forced = request.runs_once
         ticket = self._cache.begin(key[:-1] if forced else key, forced=forced)
+        if note is not None:
+            note.ticket = ticket
         try:
             connection, response = await self._requester.fetch(
                 request, partial(_read, key), partial(self._may_wait, key)
             )
+            if note is not None:
+                note.response = response
             server_time = date_of(response.headers)
             self._cache.store(ticket, connection, server_time)
         except BaseException as error:
@@ -186,17 +207,22 @@ class Lookup:
 
     def _note_failure(self, ticket: Ticket, error: BaseException) -> None:
         # Also where a forced one was cancelled: it may have run.
-        if ticket.forced or (isinstance(error, _ENDS_ENTRY) and is_nangos_word(error)):
+        if ticket.forced or ends_entry(error):
             self._cache.drop_after(ticket)
         elif isinstance(error, NangoError):
-            self._cache.postpone(ticket, spares=_spares_entry(error))
+            self._cache.postpone(ticket, spares=spares_entry(error))
         # Nango may refuse to renew by force and still give a token that needs no renewal.
         if isinstance(error, InvalidCredentialsError) and not ticket.forced:
             # Without the traceback, whose frames hold the answer's body.
             self._cache.remember(ticket, error.replica())
 
 
-def _spares_entry(error: NangoError) -> bool:
+def ends_entry(error: BaseException) -> bool:
+    """Say whether the connection is gone, or not for this API key."""
+    return isinstance(error, _ENDS_ENTRY) and is_nangos_word(error)
+
+
+def spares_entry(error: NangoError) -> bool:
     """Say whether Nango or the provider is in trouble, and the token that we hold is not."""
     return (
         error.retryable

@@ -1,60 +1,62 @@
 """One loop for all that comes in pages."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final, Generic, TypeVar, final
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 P = TypeVar("P")
 
-Fetch = Callable[[P], Awaitable[tuple[Sequence[T], P | None]]]
+_BY_PAGE: ContextVar[bool] = ContextVar("by_page", default=False)
 
 
-@final
-class Pages(AsyncIterator[T], Generic[P, T]):
-    """The items of all pages; a page is asked for when its first item is wanted.
+@contextmanager
+def by_page() -> Generator[None]:
+    """Let the iterators made inside yield whole pages, each a sequence.
+
+    For those to whom an item costs more than the loop: the synchronous client.
+    """
+    token = _BY_PAGE.set(True)
+    try:
+        yield
+    finally:
+        _BY_PAGE.reset(token)
+
+
+def pages(
+    fetch: Callable[[P], Awaitable[tuple[Sequence[T], P | None]]], first: P
+) -> AsyncIterator[T]:
+    """Yield the items of all pages; a page is asked for when its first item is wanted.
 
     Args:
         fetch: gives the items of a page, and what to call it with for the next one: None where
             there is none.
         first: what to call it with at first.
     """
-
-    __slots__ = ("_items", "aclose", "next_page")
-
-    def __init__(self, fetch: Fetch[P, T], first: P) -> None:
-        self.next_page: Final = _Reader(fetch, first).next_page
-        self._items = _items(self.next_page)
-        self.aclose: Final = self._items.aclose
-
-    def __aiter__(self) -> AsyncGenerator[T]:
-        # Its own steps cost less than ours.
-        return self._items
-
-    def __anext__(self) -> Awaitable[T]:
-        return self._items.__anext__()
-
-
-@final
-class _Reader(Generic[P, T]):
-    __slots__ = ("_fetch", "_page")
-
-    def __init__(self, fetch: Fetch[P, T], first: P) -> None:
-        self._fetch = fetch
-        self._page: P | None = first
-
-    async def next_page(self) -> Sequence[T] | None:
-        """Give the items of the next page, None after the last one."""
-        if self._page is None:
-            return None
-        items, self._page = await self._fetch(self._page)
-        return items
+    if _BY_PAGE.get():
+        whole: Any = _whole(fetch, first)
+        return cast("AsyncIterator[T]", whole)
+    return _items(fetch, first)
 
 
 async def _items(
-    next_page: Callable[[], Awaitable[Sequence[T] | None]],
-) -> AsyncGenerator[T]:
-    while (items := await next_page()) is not None:
+    fetch: Callable[[P], Awaitable[tuple[Sequence[T], P | None]]], first: P
+) -> AsyncIterator[T]:
+    page: P | None = first
+    while page is not None:
+        items, page = await fetch(page)
         for item in items:
             yield item
         # One page at a time in memory, also while the next one travels.
+        del items
+
+
+async def _whole(
+    fetch: Callable[[P], Awaitable[tuple[Sequence[T], P | None]]], first: P
+) -> AsyncIterator[Sequence[T]]:
+    page: P | None = first
+    while page is not None:
+        items, page = await fetch(page)
+        yield items
         del items

@@ -206,12 +206,9 @@ async def put_in(request: ClientRequest, planned: Planned) -> None:
 
 def take_out_of_query(request: ClientRequest, plan: Plan) -> None:
     """Take what `plan` has put into a query out of a URL that a provider made of it."""
-    query = plan.url.query
-    ours = {(name, value) for name in plan.injected.query for value in query.getall(name, [])}
-    pairs = list(request.url.query.items())
-    kept = [pair for pair in pairs if pair not in ours]
-    if len(kept) < len(pairs):
-        request.url = request.original_url = request.url.with_query(kept)
+    cleaned = plan.without_keys(request.url)
+    if cleaned is not request.url:
+        request.url = request.original_url = cleaned
 
 
 def is_spent(request: ClientRequest) -> bool:

@@ -66,12 +66,37 @@ class Foreign:
 
     async def plan_again(self, refused: Planned) -> Planned | None:
         """Plan a refused request with other credentials; None where there are none to be had."""
+        injected = refused.plan.injected
+        if not injected.headers | injected.query:
+            return None
         found = await self._tools.renewals.other_than(refused.connection)
         if found is None:
             return None
         try:
             return await self._tools.sources.plan(self._pair, refused.call, found)
         except NangoError:
+            return None
+
+    async def plan_next(
+        self, planned: Planned, method: str, url: str, *, with_body: bool
+    ) -> Planned | None:
+        """Plan what follows a redirect; None where it leads to another origin.
+
+        Args:
+            planned: what was redirected.
+            method: of the next request.
+            url: of the next request, absolute.
+            with_body: whether the body is sent again.
+        """
+        call = planned.call
+        try:
+            following = Call(
+                method, URL(url, encoded=True), headers=call.headers, base_url=call.base_url
+            )
+            if with_body:
+                following.json, following.data = call.json, call.data
+            return await self._tools.sources.plan(self._pair, following, planned.connection)
+        except ValueError:  # Or it is no URL at all, or none that can be called.
             return None
 
     async def _check_address(self, url: URL) -> None:

@@ -68,13 +68,13 @@ class Call:
         data: Any = None,
         base_url: str | URL | None = None,
     ) -> None:
-        self.method = method
-        self.path = path
-        self.params = params
-        self.headers = headers
-        self.json = json
-        self.data = data
-        self.base_url = base_url
+        self.method: str = method
+        self.path: str | URL = path
+        self.params: Params = params
+        self.headers: Headers = headers
+        self.json: Any = json
+        self.data: Any = data
+        self.base_url: str | URL | None = base_url
 
 
 @final
@@ -148,6 +148,14 @@ class Plan:
     def origin(self) -> URL:
         """Scheme, host and port: where what is ours may go."""
         return self.url.origin()
+
+    def without_keys(self, url: URL) -> URL:
+        """Take what is ours in the query out of a URL that a provider made of it."""
+        query = self.url.query
+        ours = {(name, value) for name in self.injected.query for value in query.getall(name, [])}
+        pairs = list(url.query.items())
+        kept = [pair for pair in pairs if pair not in ours]
+        return url if len(kept) == len(pairs) else url.with_query(kept)
 
     def prepared(self) -> PreparedRequest:
         """Give the same for any other HTTP library; the body has to be bytes, or none."""

@@ -3,12 +3,11 @@
 from typing import final
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-from yarl import URL
 
 from nango_client._config import is_loopback
 from nango_client._provider.exchange import Exchange, take_out_of_query
 from nango_client._provider.failures import StoppedError
-from nango_client._provider.plans import Call, Plan
+from nango_client._provider.plans import Call
 from nango_client._provider.renewals import Pair
 from nango_client._provider.tools import Tools
 from nango_client.exceptions import NangoError, TransportError
@@ -68,30 +67,20 @@ class Trip:
         Raises:
             TransportError: it leads to http, or the body holds a key.
         """
-        plan = self._exchange.planned.plan
-        refuse_unsafe(plan, request.url, has_body=bool(request.body))
+        plan, url = self._exchange.planned.plan, request.url
+        # Between servers that were written out as http on this machine, nothing is lost.
+        is_local = is_loopback(plan.url.host or "") and is_loopback(self.host)
+        if url.scheme != "https" and not (plan.url.scheme == "http" and is_local):
+            raise TransportError(
+                f"{plan.url.host} redirects to {self.host} by http, which anybody can read",
+                retryable=False,
+                host=plan.url.host,
+            )
+        if plan.injected.body and request.body:
+            raise TransportError(
+                f"{plan.url.host} redirects to {self.host} with a body that holds a key",
+                retryable=False,
+                host=plan.url.host,
+            )
         self._exchange.take_out(request)
         take_out_of_query(request, plan)
-
-
-def refuse_unsafe(plan: Plan, url: URL, *, has_body: bool) -> None:
-    """See that a redirect to another origin can be followed once what is ours was taken out.
-
-    Raises:
-        TransportError: it leads to http, or the body holds a key.
-    """
-    home, host = plan.url.host or "", url.host or ""
-    # Between servers that were written out as http on this machine, nothing is lost.
-    is_local = is_loopback(home) and is_loopback(host)
-    if url.scheme != "https" and not (plan.url.scheme == "http" and is_local):
-        raise TransportError(
-            f"{home} redirects to {host} by http, which anybody can read",
-            retryable=False,
-            host=plan.url.host,
-        )
-    if plan.injected.body and has_body:
-        raise TransportError(
-            f"{home} redirects to {host} with a body that holds a key",
-            retryable=False,
-            host=plan.url.host,
-        )

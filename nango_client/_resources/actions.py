@@ -18,7 +18,7 @@ from nango_client.exceptions import ActionPendingError, InvalidArgumentError, No
 from nango_client.models import ActionRun, JsonValue
 
 # An action may wait 30 s and run 15 minutes (API.md section 9), and its answer has to travel.
-_LONGEST: Final = 930.0
+LONGEST: Final = 930.0
 _MAX_RETRIES: Final = 5
 
 
@@ -36,7 +36,7 @@ class Actions:
         name: str,
         input: JsonValue = None,  # noqa: A002  the wire's word
         *,
-        timeout: float = _LONGEST,  # noqa: ASYNC109  see below
+        timeout: float = LONGEST,  # noqa: ASYNC109  see below
     ) -> JsonValue:
         """Run an action and give what it returned, read-only. It is never run twice.
 
@@ -117,7 +117,7 @@ class Actions:
         self,
         run: ActionRun | str,
         *,
-        timeout: float = _LONGEST,  # noqa: ASYNC109
+        timeout: float = LONGEST,  # noqa: ASYNC109
         interval: float = 1.0,
     ) -> JsonValue:
         """Wait for what an action returns that was started.

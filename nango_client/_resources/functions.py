@@ -6,7 +6,7 @@ from typing import Final, Literal, final
 
 from nango_client._http.calls import Calls
 from nango_client._http.decoding import decode_json
-from nango_client._http.pages import Pages
+from nango_client._http.pages import pages
 from nango_client._http.protocol import (
     About,
     Request,
@@ -83,7 +83,7 @@ class Functions:
             found = await self._calls.fetch(request, _Page)
             return found.data, number + 1 if len(found.data) >= limit else None
 
-        return Pages(fetch, 0)
+        return pages(fetch, 0)
 
     async def get(
         self,

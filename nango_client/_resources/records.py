@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, final
 
 from nango_client._http.calls import Calls
-from nango_client._http.pages import Pages
+from nango_client._http.pages import pages
 from nango_client._http.protocol import (
     Request,
     about_connection,
@@ -90,7 +90,7 @@ class Records:
             remaining = rest[_MAX_IDS:]
             return page.records, (None, remaining) if remaining else None
 
-        return Pages(fetch, (_cursor("cursor", cursor), portions or ()))
+        return pages(fetch, (_cursor("cursor", cursor), portions or ()))
 
     async def page(
         self,

@@ -1,13 +1,14 @@
 """Credentials for httpx: ``pip install "nango-client[httpx]"``."""
 
 from collections.abc import AsyncGenerator, Generator
-from typing import TYPE_CHECKING, final
+from typing import final
 
-import nango_client.sync
+from nango_client import sync
 from nango_client._client import NangoClient
-from nango_client._provider.foreign import NOT_IN_MEMORY, Foreign
+from nango_client._provider.foreign import NOT_IN_MEMORY
 from nango_client._provider.sources import Planned
 from nango_client.exceptions import ConfigurationError
+from nango_client.sync._foreign import Foreign as SyncForeign
 
 try:
     import httpx
@@ -15,9 +16,6 @@ except ImportError:
     raise ImportError(
         'nango_client.ext.httpx needs httpx: pip install "nango-client[httpx]"'
     ) from None
-
-if TYPE_CHECKING:
-    from nango_client.sync._bridge import Bridge
 
 _REFUSED = 401
 
@@ -31,8 +29,8 @@ class NangoAuth(httpx.Auth):
     what follows a redirect to another origin.
 
     Args:
-        client: gives the credentials; an asynchronous one for `httpx.AsyncClient`, a synchronous
-            one for `httpx.Client`.
+        client: gives the credentials; a `nango_client.NangoClient` for ``httpx.AsyncClient``, a
+            `nango_client.sync.NangoClient` for ``httpx.Client``.
         connection_id: the connection's id.
         provider_config_key: the integration's key.
         base_url: instead of the provider's own.
@@ -48,20 +46,18 @@ class NangoAuth(httpx.Auth):
 
     def __init__(
         self,
-        client: NangoClient | nango_client.sync.NangoClient,
+        client: NangoClient | sync.NangoClient,
         connection_id: str,
         provider_config_key: str,
         *,
         base_url: str | None = None,
     ) -> None:
-        self._bridge: Bridge | None = None
-        if isinstance(client, nango_client.sync.NangoClient):
-            self._bridge = client._bridge  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        self._sync = self._async = None
+        if isinstance(client, sync.NangoClient):
+            self._sync = SyncForeign(client, connection_id, provider_config_key, base_url)
         else:
-            self._client = client
-        self._pair = (connection_id, provider_config_key)
-        self._base_url = base_url
-        self._foreign()
+            doors = client._doors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            self._async = doors.foreign(connection_id, provider_config_key, base_url=base_url)
 
     def __repr__(self) -> str:
         return "<NangoAuth>"
@@ -70,10 +66,11 @@ class NangoAuth(httpx.Auth):
         self, request: httpx.Request
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Put the credentials in, and once more after a 401; httpx asks for this."""
-        if self._bridge is not None:
-            raise ConfigurationError("NangoAuth with a synchronous client is for httpx.Client")
-        foreign = self._foreign()
-        planned = await foreign.plan(
+        if self._async is None:
+            raise ConfigurationError(
+                "NangoAuth with a synchronous NangoClient is for httpx.Client, not AsyncClient"
+            )
+        planned = await self._async.plan(
             request.method, str(request.url), request.headers, _content(request)
         )
         if planned is None:
@@ -81,44 +78,33 @@ class NangoAuth(httpx.Auth):
             return
         _put_in(request, planned)
         response = yield request
-        if response.status_code != _REFUSED:
-            return
-        again = await foreign.plan_again(planned)
-        if again is not None and not _is_spent(request):
-            _take_out(request, planned)
-            _put_in(request, again)
-            yield request
+        if response.status_code == _REFUSED:
+            again = await self._async.plan_again(planned)
+            if again is not None and not _is_spent(request):
+                _replace(request, planned, again)
+                yield request
 
     def sync_auth_flow(
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
-        """Do the same for `httpx.Client`."""
-        bridge, foreign = self._bridge, self._foreign()
-        if bridge is None:
+        """Do the same without asyncio."""
+        if self._sync is None:
             raise ConfigurationError(
                 "NangoAuth with an asynchronous NangoClient is for httpx.AsyncClient"
             )
-        planned = bridge.call(
-            foreign.plan, request.method, str(request.url), request.headers, _content(request)
-        ).result()
+        planned = self._sync.plan(
+            request.method, str(request.url), request.headers, _content(request)
+        )
         if planned is None:
             yield request
             return
         _put_in(request, planned)
         response = yield request
-        if response.status_code != _REFUSED:
-            return
-        again = bridge.call(foreign.plan_again, planned).result()
-        if again is not None and not _is_spent(request):
-            _take_out(request, planned)
-            _put_in(request, again)
-            yield request
-
-    def _foreign(self) -> Foreign:
-        """Give what plans requests; after a fork it is another one."""
-        client = self._client if self._bridge is None else self._bridge.client
-        doors = client._doors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        return doors.foreign(*self._pair, base_url=self._base_url)
+        if response.status_code == _REFUSED:
+            again = self._sync.plan_again(planned)
+            if again is not None and not _is_spent(request):
+                _replace(request, planned, again)
+                yield request
 
 
 def _content(request: httpx.Request) -> object:
@@ -126,6 +112,12 @@ def _content(request: httpx.Request) -> object:
         return request.content or None
     except httpx.RequestNotRead:
         return NOT_IN_MEMORY
+
+
+def _replace(request: httpx.Request, planned: Planned, again: Planned) -> None:
+    for name in planned.plan.injected.headers:
+        request.headers.pop(name, None)
+    _put_in(request, again)
 
 
 def _put_in(request: httpx.Request, planned: Planned) -> None:
@@ -137,11 +129,6 @@ def _put_in(request: httpx.Request, planned: Planned) -> None:
         request.headers.pop("Transfer-Encoding", None)
         request.headers["Content-Length"] = str(len(plan.body))
         request.stream = httpx.ByteStream(plan.body)
-
-
-def _take_out(request: httpx.Request, planned: Planned) -> None:
-    for name in planned.plan.injected.headers:
-        request.headers.pop(name, None)
 
 
 def _is_spent(request: httpx.Request) -> bool:

@@ -1,38 +1,41 @@
 """Credentials for requests: ``pip install "nango-client[requests]"``."""
 
+import contextlib
 from typing import Any, Final, final
+from urllib.parse import urljoin
 
 from yarl import URL
 
-from nango_client._provider.concealed import conceal
-from nango_client._provider.foreign import NOT_IN_MEMORY, Foreign
+from nango_client._provider.foreign import NOT_IN_MEMORY
 from nango_client._provider.sources import Planned
-from nango_client._provider.trip import refuse_unsafe
-from nango_client.exceptions import ConfigurationError
-from nango_client.sync import NangoClient
-from nango_client.sync._bridge import Bridge
+from nango_client.exceptions import ConfigurationError, TransportError
+from nango_client.sync._client import NangoClient
+from nango_client.sync._foreign import Foreign
 
 try:
+    import requests
     from requests import PreparedRequest, Response
     from requests.auth import AuthBase
-    from requests.utils import rewind_body
+    from requests.exceptions import UnrewindableBodyError
+    from requests.sessions import SessionRedirectMixin
+    from requests.utils import requote_uri, rewind_body
 except ImportError:
     raise ImportError(
         'nango_client.ext.requests needs requests: pip install "nango-client[requests]"'
     ) from None
 
 _REFUSED: Final = 401
-_BODY_GOES_ON: Final = frozenset({307, 308})
-# So much of a refused answer is kept, in case it has to be returned.
-_MAX_KEPT: Final = 64 * 1024
+# Only these send the body again, as requests has it.
+_KEEPS_BODY: Final = frozenset({307, 308})
 
 
 @final
 class NangoAuth(AuthBase):
     """Puts a connection's credentials into requests to the origin of the provider's base URL.
 
-    A 401 renews them as `NangoClient.direct` does. Nothing that was put in follows a redirect to
-    another origin; a redirect whose body holds a key raises `TransportError`.
+    A 401 renews them as ``client.direct`` does. They follow redirects within that origin; what
+    goes to another is sent without them, and so is all that follows. It may be shared by threads
+    and sessions.
 
     Args:
         client: gives the credentials.
@@ -45,8 +48,9 @@ class NangoAuth(AuthBase):
         InvalidArgumentError: an argument is none that could be meant.
 
     Example:
-        >>> auth = NangoAuth(nango, "user-42", "github")
-        >>> response = requests.get("https://api.github.com/user", auth=auth)
+        >>> with NangoClient() as nango:
+        ...     auth = NangoAuth(nango, "user-42", "github")
+        ...     response = requests.get("https://api.github.com/user", auth=auth, timeout=10)
     """
 
     def __init__(
@@ -58,116 +62,107 @@ class NangoAuth(AuthBase):
         base_url: str | None = None,
     ) -> None:
         if not isinstance(client, NangoClient):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError("NangoAuth for requests takes a nango_client.sync.NangoClient")
-        self._bridge: Bridge = client._bridge  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        self._pair = (connection_id, provider_config_key)
-        self._base_url = base_url
-        self._foreign()
+            raise ConfigurationError("NangoAuth for requests needs a nango_client.sync.NangoClient")
+        self._foreign = Foreign(client, connection_id, provider_config_key, base_url)
 
     def __repr__(self) -> str:
         return "<NangoAuth>"
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         """Put the credentials in; requests asks for this."""
-        call = self._bridge.call(
-            self._foreign().plan, r.method or "", r.url or "", r.headers, _content(r)
-        )
-        planned = call.result()
+        planned = self._foreign.plan(r.method or "", r.url or "", r.headers, _content(r))
         if planned is not None:
             _put_in(r, planned)
-            use = _Use(self._bridge, self._foreign, planned)
-            r.hooks["response"] = [*r.hooks.get("response", ()), use.respond]
+            hooked: Any = r  # Its stubs leave this method open.
+            hooked.register_hook("response", _Exchange(self._foreign, planned).see)
         return r
-
-    def _foreign(self) -> Foreign:
-        """Give what plans requests, of whichever client the bridge leads to now."""
-        doors = self._bridge.client._doors  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        return doors.foreign(*self._pair, base_url=self._base_url)
 
 
 @final
-class _Use:
-    """Follows one request and its redirects."""
+class _Exchange:
+    """One call, from its first request to the answer that the caller gets.
 
-    def __init__(self, bridge: Bridge, foreign: Any, planned: Planned) -> None:
-        self._bridge = bridge
+    requests copies each request of a chain of redirects from the one before. So what shall be in
+    the next is put into the one that was answered.
+    """
+
+    def __init__(self, foreign: Foreign, planned: Planned) -> None:
         self._foreign = foreign
+        # None once the call has left the provider's origin.
         self._planned: Planned | None = planned
         self._was_refused = False
 
-    def respond(self, response: Response, **options: Any) -> Response:
-        """Look at an answer before requests does."""
-        planned = self._planned
-        if planned is None:
-            return response
-        if response.status_code == _REFUSED and not self._was_refused:
-            self._was_refused = True
-            response = self._ask_again(planned, response, options)
-        planned = self._planned
-        if planned is not None and response.is_redirect:
-            self._follow(planned, response)
+    def see(self, response: Response, **options: Any) -> Response:
+        """Renew the credentials after a 401, and prepare the request that follows a redirect."""
+        if self._planned is not None and response.status_code == _REFUSED:
+            response = self._renewed(self._planned, response, options)
+        if self._planned is not None and response.is_redirect:
+            self._planned = self._follow(self._planned, response)
         return response
 
-    def _ask_again(self, refused: Planned, response: Response, options: dict[str, Any]) -> Response:
-        request = response.request
-        if not _can_be_sent_again(request):
+    def _renewed(self, planned: Planned, response: Response, options: dict[str, Any]) -> Response:
+        if self._was_refused:
             return response
-        if _is_small(response):
-            # Gives the connection back before the renewal.
+        self._was_refused = True
+        again = self._foreign.plan_again(planned)
+        if again is None or not _is_rewound(response.request):
+            return response
+        request = _detached(response)
+        _take_out(request, planned)
+        _put_in(request, again)
+        self._planned = again
+        # Read, so that its connection can be used again.
+        with contextlib.suppress(requests.RequestException):
             _ = response.content
-        planned = self._bridge.call(self._foreign().plan_again, refused).result()
-        if planned is None:
-            return response
         response.close()
-        _take_out(request, refused)
-        _put_in(request, planned)
-        self._planned = planned
-        # As requests' own digest authentication does.
-        again: Response = response.connection.send(request, **options)
-        again.history.append(response)
-        again.request = request
-        return again
+        answer: Response = response.connection.send(request, **options)
+        answer.history.append(response)
+        return answer
 
-    def _follow(self, planned: Planned, response: Response) -> None:
-        """See to what goes on with a redirect: requests goes on with a copy of the request."""
-        plan, request = planned.plan, response.request
-        target = URL(response.url).join(URL(response.headers["Location"]))
-        keeps_body = response.status_code in _BODY_GOES_ON
-        if target.absolute and target.origin() == plan.origin:
-            if not (keeps_body and request.body):
-                self._plan_anew(planned, response, target)
-            return
-        self._planned = None
-        refuse_unsafe(plan, target, has_body=keeps_body and bool(request.body))
+    def _follow(self, planned: Planned, response: Response) -> Planned | None:
+        """Put what is ours into the next request, or keep it out; None for the latter."""
+        request = _detached(response)
+        mixin = SessionRedirectMixin()
+        target = urljoin(response.url, requote_uri(mixin.get_redirect_target(response) or ""))
+        probe = request.copy()
+        mixin.rebuild_method(probe, response)
+        keeps_body = response.status_code in _KEEPS_BODY and bool(request.body)
+        found = self._foreign.plan_next(planned, probe.method or "", target, with_body=keeps_body)
         _take_out(request, planned)
-        query = plan.url.query
-        ours = {(name, value) for name in plan.injected.query for value in query.getall(name, [])}
-        kept = [pair for pair in target.query.items() if pair not in ours]
-        if len(kept) < len(target.query):
-            response.headers["Location"] = str(target.with_query(kept))
+        if found is not None:
+            _put_in(request, found, with_body=keeps_body)
+            # It is the plan's own origin then, whoever reads the address.
+            response.headers["Location"] = str(found.plan.url)
+            return found
+        if planned.plan.injected.body and keeps_body:
+            host = planned.plan.url.host
+            raise TransportError(
+                f"{host} redirects to another origin with a body that holds a key",
+                retryable=False,
+                host=host,
+            )
+        with contextlib.suppress(ValueError):  # It is no URL: requests says so.
+            there = URL(target, encoded=True)
+            cleaned = planned.plan.without_keys(there)
+            if cleaned is not there:
+                response.headers["Location"] = str(cleaned)
+        return None
 
-    def _plan_anew(self, planned: Planned, response: Response, target: URL) -> None:
-        """Put in what belongs to the next URL: a signature holds for one alone."""
-        request = response.request
-        _take_out(request, planned)
-        method = "HEAD" if request.method == "HEAD" else "GET"
-        call = self._bridge.call(self._foreign().plan, method, str(target), request.headers, None)
-        self._planned = again = call.result()
-        if again is not None:
-            _put_in(request, again)
-            response.headers["Location"] = request.url or ""
+
+def _detached(response: Response) -> PreparedRequest:
+    """Give the request that requests goes on with; the response keeps a copy as it was sent."""
+    request = response.request
+    response.request = request.copy()
+    return request
 
 
-def _put_in(request: PreparedRequest, planned: Planned) -> None:
-    plan = planned.plan
-    headers = conceal(plan)
-    for name in plan.injected.headers:
-        request.headers[name] = headers[name]
-    request.url = str(plan.url)
-    if planned.recipe.wants_body and isinstance(plan.body, bytes):
-        request.body = plan.body
-        request.headers.pop("Transfer-Encoding", None)
-        request.headers["Content-Length"] = str(len(plan.body))
+def _content(request: PreparedRequest) -> object:
+    body: Any = request.body  # Its stubs know bytes alone.
+    if isinstance(body, str):
+        body = body.encode()
+    if body is None or isinstance(body, bytes):
+        return body or None
+    return NOT_IN_MEMORY
 
 
 def _take_out(request: PreparedRequest, planned: Planned) -> None:
@@ -175,23 +170,23 @@ def _take_out(request: PreparedRequest, planned: Planned) -> None:
         request.headers.pop(name, None)
 
 
-def _content(request: PreparedRequest) -> object:
+def _put_in(request: PreparedRequest, planned: Planned, *, with_body: bool = True) -> None:
+    plan = planned.plan
+    for name in plan.injected.headers:
+        request.headers[name] = plan.headers[name]
+    request.url = str(plan.url)
+    if with_body and planned.recipe.wants_body and isinstance(plan.body, bytes):
+        request.body = plan.body
+        request.prepare_content_length(plan.body)
+
+
+def _is_rewound(request: PreparedRequest) -> bool:
+    """Say whether the body can be sent again: a file is rewound, a generator is spent."""
     body: Any = request.body
-    if isinstance(body, str):
-        return body.encode()
-    return body if body is None or isinstance(body, bytes) else NOT_IN_MEMORY
-
-
-def _can_be_sent_again(request: PreparedRequest) -> bool:
-    """Say so, and wind a file back; an iterator has begun."""
-    if _content(request) is not NOT_IN_MEMORY:
+    if body is None or isinstance(body, str | bytes):
         return True
-    if not isinstance(getattr(request, "_body_position", None), int):
+    try:
+        rewind_body(request)
+    except UnrewindableBodyError:
         return False
-    rewind_body(request)
     return True
-
-
-def _is_small(response: Response) -> bool:
-    length = response.headers.get("Content-Length", "")
-    return length.isdigit() and int(length) <= _MAX_KEPT

@@ -1,10 +1,14 @@
-"""A synchronous client of Nango, for Django, Flask, Celery, scripts and notebooks."""
+"""The synchronous client: the same names, arguments, models and errors, for code without asyncio.
 
-from nango_client.sync._answers import ProviderResponse
-from nango_client.sync._generated import NangoClient, ProviderSession
+::
+
+    from nango_client.sync import NangoClient
+
+    with NangoClient() as nango:
+        token = nango.get_token("user-42", "github")
+"""
+
+from nango_client.sync._client import NangoClient
+from nango_client.sync._provider import ProviderResponse, ProviderSession
 
 __all__ = ["NangoClient", "ProviderResponse", "ProviderSession"]
-
-for _public in (NangoClient, ProviderResponse, ProviderSession):
-    # Tracebacks and tools say what users import.
-    _public.__module__ = __name__

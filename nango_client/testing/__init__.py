@@ -7,17 +7,28 @@ if TYPE_CHECKING:
     from nango_client.testing._clock import FakeClock
     from nango_client.testing._provider_api import ProviderApi
     from nango_client.testing._server import MockNango
-    from nango_client.testing._wire import RecordedRequest, UnexpectedRequest
+    from nango_client.testing._store import MemoryStore
+    from nango_client.testing._wire import RecordedRequest, SignedWebhook, UnexpectedRequest
 
-__all__ = ["FakeClock", "MockNango", "ProviderApi", "RecordedRequest", "UnexpectedRequest"]
+__all__ = [
+    "FakeClock",
+    "MemoryStore",
+    "MockNango",
+    "ProviderApi",
+    "RecordedRequest",
+    "SignedWebhook",
+    "UnexpectedRequest",
+]
 
 # Imported on first use, because pytest loads the plugin beside this file in every run of everybody
 # who has the package installed.
 _HOMES = {
     "FakeClock": "_clock",
+    "MemoryStore": "_store",
     "MockNango": "_server",
     "ProviderApi": "_provider_api",
     "RecordedRequest": "_wire",
+    "SignedWebhook": "_wire",
     "UnexpectedRequest": "_wire",
 }
 

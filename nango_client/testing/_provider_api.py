@@ -40,7 +40,7 @@ class _Rule:
         return self.method, self.path, self.query
 
     def fits(self, request: RecordedRequest) -> bool:
-        wanted = {} if self.query is None else self.query
+        wanted: Mapping[str, str] = {} if self.query is None else self.query
         return (
             (self.method == request.method or (self.method, request.method) == ("GET", "HEAD"))
             and self.path == request.path

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from multidict import CIMultiDict
 
@@ -17,6 +17,7 @@ from nango_client.testing._connection import BACKING_OFF, RenewalError, StoredCo
 from nango_client.testing._connections import Connections
 from nango_client.testing._grammar import CONNECTION_HEADERS
 from nango_client.testing._integrations import Integrations
+from nango_client.testing._outbox import Outbox
 from nango_client.testing._providers import Providers
 from nango_client.testing._proxy_bodies import body_for_provider
 from nango_client.testing._proxy_call import ask_provider
@@ -78,6 +79,7 @@ def _connection_of(call: Call) -> StoredConnection:
     try:
         connection.fetch(call.now, call.account.fake)
     except RenewalError as error:
+        call.account.of(Outbox).tell_of_failure(connection.ids, error)
         answer = _not_renewed(error)
     else:
         return connection
@@ -94,7 +96,7 @@ def _not_renewed(error: RenewalError) -> Answer:
 def _plan(call: Call, connection: StoredConnection) -> Plan:
     entry = call.account.of(Providers).find(connection.envelope["provider"]) or {}
     override = call.request.headers.get("Base-Url-Override")
-    proxy = entry.get("proxy") or {}
+    proxy: dict[str, Any] = entry.get("proxy") or {}
     if not override and not proxy.get("base_url"):
         message = "There is no base URL for this provider"
         hint = "the provider's entry has a base URL: MockNango.add_provider(name, proxy={...})"

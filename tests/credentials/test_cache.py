@@ -568,3 +568,12 @@ def test_a_token_kept_unchanged_by_the_server_is_asked_for_ever_more_rarely(
         clock.advance(0.01)
 
     assert fetches <= 11
+
+
+def test_without_a_policy_nothing_is_kept(clock: ManualClock) -> None:
+    """Nor is an answer that comes from elsewhere."""
+    cache = TokenCache(None, clock)
+    ticket = cache.begin(KEY, forced=False)
+
+    assert cache.keep(ticket, answer(), 3600.0) is None
+    assert cache.info().entries == 0
