@@ -123,7 +123,7 @@ class NangoClient:
             raise ConfigurationError("shared_cache needs the cache in memory: not with cache=None")
 
         self._base_url = str(settings.base_url)
-        reporter = Reporter(on_event)
+        reporter = self._reporter = Reporter(on_event)
         self._transport = AiohttpTransport(settings, timeout, clock, session)
         self._gate = RateLimitGate(retry, clock.time)
         self._gate.pools.append(self._transport)
@@ -260,7 +260,7 @@ class NangoClient:
                 # CPython calls a local variable faster than an attribute that is no method.
                 time, monotonic = cache.time, cache.monotonic
                 if time() < entry.fast_wall and monotonic() < entry.fast_monotonic:
-                    cache.uses = entry.used = cache.uses + 1
+                    entry.used = next(cache.ticks)
                     return entry.connection
         if include_refresh_token:
             key += (INCLUDE_REFRESH,)
@@ -304,13 +304,18 @@ class NangoClient:
         return token_of(connection, self._lookup.now())
 
     def _hit(self, key: Key) -> Connection | None:
-        """Give what may be served at once, from any thread: it reads, and changes no order."""
-        entry = self._entries.get(key)
+        """Give what may be served at once, for any thread: it changes no order."""
+        cache = self._cache
+        try:
+            entry = cache.entries.get(key)
+        except TypeError:
+            return None  # An id without a hash: `ask` says what is wrong with it.
         if entry is None:
             return None
-        cache = self._cache
         if cache.time() < entry.fast_wall and cache.monotonic() < entry.fast_monotonic:
-            entry.used = cache.uses
+            entry.used = next(cache.ticks)
+            if self._reporter.is_heard():
+                self._reporter.report("hit")
             return entry.connection
         return None
 

@@ -15,6 +15,7 @@ own ``Date`` a wall clock that was wrong from the start.
 
 import math
 from collections import OrderedDict
+from itertools import count
 from typing import Final, NamedTuple, final
 
 import attrs
@@ -165,8 +166,10 @@ class TokenCache:
         self.entries: Final[dict[Key, Entry]] = {}
         self._failures: OrderedDict[Key, _Failure] = OrderedDict()
         self._tickets: dict[Pair, list[Ticket]] = {}
-        # Every time that an entry was stored or served.
-        self.uses = 0
+        # Gives a number each time that an entry is stored or served. Several threads may serve at
+        # a time, and `next` of it is one step of the interpreter.
+        self.ticks = count(1)
+        self._looks = 0
         self._stores = 0
         # Keys by the number of their last use, the oldest last; see `_evict`.
         self._eviction_order: list[tuple[int, Key]] = []
@@ -177,8 +180,11 @@ class TokenCache:
         self.evictions: int = 0
 
     def info(self) -> CacheInfo:
+        # A count tells how far it is only by going on.
+        uses = next(self.ticks) - 1 - self._looks
+        self._looks += 1
         return CacheInfo(
-            hits=self.uses - self._stores - self.stale_served,
+            hits=uses - self._stores - self.stale_served,
             misses=self.misses,
             coalesced=self.coalesced,
             refreshes=self.refreshes,
@@ -206,7 +212,7 @@ class TokenCache:
         renewal_is_due = age >= entry.renew_at
         if is_stale and renewal_is_due and not entry.outage:
             return None
-        self.uses = entry.used = self.uses + 1
+        entry.used = next(self.ticks)
         if is_stale:
             self.stale_served += 1
         return Found(entry.connection, is_stale, renewal_is_due)
@@ -216,7 +222,7 @@ class TokenCache:
         entry = self._alive(key)
         if entry is None:
             return None
-        self.uses = entry.used = self.uses + 1
+        entry.used = next(self.ticks)
         self.stale_served += 1
         return entry.connection
 
@@ -289,8 +295,10 @@ class TokenCache:
         soft = min(self._soft_age, max(life - self._policy.refresh_ahead, life / 2), dead)
         # With the answer's own ids, so that the caller's equal strings need not be kept as well.
         key = (connection.connection_id, connection.provider_config_key, *ticket.key[2:])
-        entry = self.entries[key] = Entry(ticket, connection, soft, dead)
-        self.uses = entry.used = self.uses + 1
+        entry = Entry(ticket, connection, soft, dead)
+        entry.used = next(self.ticks)
+        # Last, because other threads may look.
+        self.entries[key] = entry
         self._stores += 1
         if len(self.entries) > self._policy.max_entries:
             self._evict()
@@ -366,8 +374,9 @@ class TokenCache:
         # In place, because clients look hits up in the dictionary itself.
         self.entries.update(other.entries)
         self._failures.update(other._failures)  # noqa: SLF001
+        self.ticks, self._looks = other.ticks, other._looks  # noqa: SLF001
         self._stores = other._stores  # noqa: SLF001
-        for name in ("uses", "misses", "coalesced", "refreshes", "stale_served", "evictions"):
+        for name in ("misses", "coalesced", "refreshes", "stale_served", "evictions"):
             setattr(self, name, getattr(other, name))
 
     def _drop(self, pair: Pair) -> None:

@@ -33,7 +33,8 @@ def running_loop() -> asyncio.AbstractEventLoop:
     if loop is None:
         raise ConfigurationError(
             "NangoClient works under asyncio, and no event loop of asyncio is running here: call "
-            "it inside asyncio.run(...); trio and other libraries cannot await it"
+            "it inside asyncio.run(...), or use nango_client.sync.NangoClient, which needs no "
+            "event loop; trio and other libraries cannot await this one"
         )
     return loop
 

@@ -320,7 +320,10 @@ class Connections:
         Raises:
             NotFoundError: one of them does not exist; nothing was changed.
         """
-        await self._write_metadata("POST", connection_id, provider_config_key, metadata)
+        request, changed = _metadata("POST", connection_id, provider_config_key, metadata)
+        del metadata
+        if changed:
+            await self._writes.do(request, changed)
 
     async def update_metadata(
         self,
@@ -336,38 +339,10 @@ class Connections:
         Raises:
             NotFoundError: one of them does not exist; nothing was changed.
         """
-        await self._write_metadata("PATCH", connection_id, provider_config_key, metadata)
-
-    async def _write_metadata(
-        self,
-        method: str,
-        connection_id: str | Iterable[str],
-        provider_config_key: str,
-        metadata: Mapping[str, object],
-    ) -> None:
-        one = isinstance(connection_id, str)
-        ids = [connection_id] if isinstance(connection_id, str) else list(connection_id)
-        if not ids:
-            return
-        for each in ids:
-            check_id("connection_id", each)
-        key = check_id("provider_config_key", provider_config_key)
-        request = Request(
-            method,
-            "/connections/metadata",
-            "/connections/metadata",
-            "",
-            about_connection(ids[0], key)
-            if len(ids) == 1
-            else About(f"{len(ids)} connections of integration {{}}", key, check="all ids"),
-            body=json_body(
-                connection_id=ids[0] if one else ids,
-                provider_config_key=key,
-                metadata=arguments.mapping("metadata", metadata),
-            ),
-        )
+        request, changed = _metadata("PATCH", connection_id, provider_config_key, metadata)
         del metadata
-        await self._writes.do(request, [(each, key) for each in ids])
+        if changed:
+            await self._writes.do(request, changed)
 
     async def _page(
         self, filters: Sequence[tuple[str, str]], limit: int, number: int
@@ -411,6 +386,35 @@ def _one(method: str, connection_id: str, provider_config_key: str, body: bytes 
         about_connection(connection_id, provider_config_key),
         body=body,
     )
+
+
+def _metadata(
+    method: str,
+    connection_id: str | Iterable[str],
+    provider_config_key: str,
+    metadata: Mapping[str, object],
+) -> "tuple[Request, list[tuple[str, str]]]":
+    """Give the request that writes metadata, and the connections that it changes."""
+    one = isinstance(connection_id, str)
+    ids = [connection_id] if isinstance(connection_id, str) else list(connection_id)
+    for each in ids:
+        check_id("connection_id", each)
+    key = check_id("provider_config_key", provider_config_key)
+    request = Request(
+        method,
+        "/connections/metadata",
+        "/connections/metadata",
+        "",
+        about_connection(ids[0], key)
+        if len(ids) == 1
+        else About(f"{len(ids)} connections of integration {{}}", key, check="all ids"),
+        body=json_body(
+            connection_id=ids[0] if one else ids,
+            provider_config_key=key,
+            metadata=arguments.mapping("metadata", metadata),
+        ),
+    )
+    return request, [(each, key) for each in ids]
 
 
 def _mapping(argument: str, value: object) -> Mapping[str, Any] | None:

@@ -1,12 +1,9 @@
 """The synchronous client: its life, its cache hits, and what it does in its own way."""
 
-import itertools
-import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Final, NoReturn, Self, SupportsIndex, final
 
-import attrs
 from yarl import URL
 
 from nango_client import _client as asynchronous
@@ -18,7 +15,7 @@ from nango_client._events import Event
 from nango_client._provider.session import Pairs
 from nango_client.exceptions import ClientClosedError, ConfigurationError
 from nango_client.models import Connection
-from nango_client.sync._bridge import Bridge
+from nango_client.sync._bridge import SESSION, Bridge, Recipe
 from nango_client.sync._generated import Methods
 from nango_client.sync._provider import MAX_BODY, ProviderSession
 
@@ -44,7 +41,8 @@ class NangoClient(Methods):
         session: has to be None: it belongs to one event loop.
         clock: where to read the time from; `SystemClock` by default.
         allow_insecure_http: accept an ``http://`` address that is not this machine's.
-        on_event: is told of attempts, retries and cache outcomes, in the client's own thread.
+        on_event: is told of attempts, retries and cache outcomes, of hits in the
+            caller's thread, of all else in the client's own; it must not call the client.
         shared_cache: what processes share; see `SharedCache`.
 
     Raises:
@@ -71,37 +69,25 @@ class NangoClient(Methods):
         on_event: Callable[[Event], None] | None = None,
         shared_cache: SharedCache | None = None,
     ) -> None:
-        if session is not None:
-            del api_key, base_url
-            raise ConfigurationError(
-                "session belongs to asyncio: the synchronous client has connections of its own"
-            )
-        key = _Hidden(api_key)
-        del api_key
-
-        def make() -> asynchronous.NangoClient:
-            return asynchronous.NangoClient(
-                key.value,
-                base_url=base_url,
-                timeout=timeout,
-                retry=retry,
-                cache=cache,
-                clock=clock,
-                allow_insecure_http=allow_insecure_http,
-                on_event=on_event,
-                shared_cache=shared_cache,
-            )
-
-        self._total = (timeout or TimeoutPolicy()).total
-        # Counted without a lock: `next` is one step of the interpreter.
-        self._hits = itertools.count()
-        self._reads = 0
-        self._reading = threading.Lock()
-        super().__init__(Bridge(make))
+        recipe = Recipe(
+            api_key,
+            base_url=base_url,
+            timeout=timeout,
+            retry=retry,
+            cache=cache,
+            session=session,
+            clock=clock,
+            allow_insecure_http=allow_insecure_http,
+            on_event=on_event,
+            shared_cache=shared_cache,
+        )
+        del api_key, base_url
+        super().__init__(Bridge(recipe))
 
     def __repr__(self) -> str:
-        shown = repr(self._bridge.client())
-        return shown.replace(" open>", " closed>") if self.closed else shown
+        bridge: Bridge | None = getattr(self, "_bridge", None)
+        # There is none where a setting was unusable.
+        return "<NangoClient not set up>" if bridge is None else repr(bridge.client())
 
     def __reduce_ex__(self, _protocol: SupportsIndex) -> NoReturn:
         raise TypeError(
@@ -150,23 +136,18 @@ class NangoClient(Methods):
         Raises:
             NangoError: as there.
         """
-        client = self._bridge.client()
         if not (force_refresh or include_refresh_token or refresh_github_app_jwt_token):
-            try:
-                found = client._hit((connection_id, provider_config_key))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            except TypeError:
-                found = None  # An id without a hash: the client says what is wrong with it.
+            found = self._bridge.hit(connection_id, provider_config_key)
             if found is not None:
-                next(self._hits)
                 return found
         return self._bridge.call(
-            client.get_connection,
+            self._bridge.client().get_connection,
             connection_id,
             provider_config_key,
             force_refresh=force_refresh,
             include_refresh_token=include_refresh_token,
             refresh_github_app_jwt_token=refresh_github_app_jwt_token,
-        )
+        ).result()
 
     def get_token(
         self, connection_id: str, provider_config_key: str, *, force_refresh: bool = False
@@ -180,19 +161,18 @@ class NangoClient(Methods):
             TokenExpiredError: Nango has only a token that has ended.
             NangoError: as for `get_connection`.
         """
-        connection = self.get_connection(
-            connection_id, provider_config_key, force_refresh=force_refresh
-        )
-        return self._bridge.client()._token_of(connection)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        client = self._bridge.client()
+        if not force_refresh:
+            found = self._bridge.hit(connection_id, provider_config_key)
+            if found is not None:
+                return client._token_of(found)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return self._bridge.call(
+            client.get_token, connection_id, provider_config_key, force_refresh=force_refresh
+        ).result()
 
     def cache_info(self) -> CacheInfo:
         """Give the cache's counts since the client was made."""
-        info = self._bridge.in_loop(self._bridge.client().cache_info)
-        with self._reading:
-            # Reading moves the counter on, too.
-            hits = next(self._hits) - self._reads
-            self._reads += 1
-        return attrs.evolve(info, hits=info.hits + hits)
+        return self._bridge.in_loop(self._bridge.client().cache_info).result()
 
     def direct(
         self,
@@ -202,6 +182,7 @@ class NangoClient(Methods):
         base_url: str | URL | None = None,
         headers: Pairs | None = None,
         retries: int = 0,
+        session: object = None,
         max_body: int = MAX_BODY,
     ) -> ProviderSession:
         """Give calls that go straight to the provider, with the credentials put in here.
@@ -214,15 +195,26 @@ class NangoClient(Methods):
             headers: for each call; those of a call win.
             retries: how often a GET, HEAD, PUT or DELETE is sent again after a failure to connect,
                 429, 502, 503 or 504.
+            session: has to be None: it belongs to one event loop.
             max_body: bytes that an answer may have.
 
         Raises:
+            ConfigurationError: there is a session.
             InvalidArgumentError: an argument is none that could be meant.
         """
-        twin = self._bridge.client().direct(
-            connection_id, provider_config_key, base_url=base_url, headers=headers, retries=retries
-        )
-        return ProviderSession(self._bridge, twin, self._total, max_body)
+        if session is not None:
+            raise ConfigurationError(SESSION)
+
+        def twin() -> asynchronous.ProviderSession:
+            return self._bridge.client().direct(
+                connection_id,
+                provider_config_key,
+                base_url=base_url,
+                headers=headers,
+                retries=retries,
+            )
+
+        return ProviderSession(self._bridge, twin, max_body)
 
     def proxy(
         self,
@@ -250,22 +242,16 @@ class NangoClient(Methods):
         Raises:
             InvalidArgumentError: an argument is none that could be meant.
         """
-        twin = self._bridge.client().proxy(
-            connection_id,
-            provider_config_key,
-            base_url=base_url,
-            headers=headers,
-            retries=retries,
-            retry_on=retry_on,
-        )
-        return ProviderSession(self._bridge, twin, self._total, max_body)
+        statuses = tuple(retry_on) if isinstance(retry_on, Iterable) else retry_on
 
+        def twin() -> asynchronous.ProviderSession:
+            return self._bridge.client().proxy(
+                connection_id,
+                provider_config_key,
+                base_url=base_url,
+                headers=headers,
+                retries=retries,
+                retry_on=statuses,
+            )
 
-@final
-class _Hidden:
-    """A value that no traceback shows."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: str | None) -> None:
-        self.value = value
+        return ProviderSession(self._bridge, twin, max_body)

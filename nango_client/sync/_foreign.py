@@ -38,17 +38,19 @@ class Foreign:
         self, method: str, url: str, headers: Mapping[str, str], content: object
     ) -> Planned | None:
         """Plan the request anew, with what belongs into it; None where it goes elsewhere."""
-        return self._bridge.call(self._twin().plan, method, url, headers, content)
+        return self._bridge.call(self._twin().plan, method, url, headers, content).result()
 
     def plan_again(self, refused: Planned) -> Planned | None:
         """Plan a refused request with other credentials; None where there are none to be had."""
-        return self._bridge.call(self._twin().plan_again, refused)
+        return self._bridge.call(self._twin().plan_again, refused).result()
 
     def plan_next(
         self, planned: Planned, method: str, url: str, *, with_body: bool
     ) -> Planned | None:
         """Plan what follows a redirect; None where it leads to another origin."""
-        return self._bridge.call(self._twin().plan_next, planned, method, url, with_body=with_body)
+        return self._bridge.call(
+            self._twin().plan_next, planned, method, url, with_body=with_body
+        ).result()
 
     def _twin(self) -> asynchronous.Foreign:
         # Anew for each request: a child process has another client.

@@ -1,8 +1,10 @@
 """Calls of a provider from code without asyncio: whole answers."""
 
+import codecs
 import json
-from collections.abc import Mapping
-from typing import Any, Final, Unpack, final
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self, Unpack, final
 
 from aiohttp import ClientError, ClientResponse
 from multidict import MultiDictProxy
@@ -65,9 +67,14 @@ class ProviderResponse:
         """The ``Link`` header, by relation; a link can be called as it stands."""
         return self._response.links
 
-    def text(self) -> str:
-        """Give the body as text, in the charset that the answer names, else in UTF-8."""
-        return self.body.decode(self._response.charset or "utf-8")
+    def text(self, encoding: str | None = None, errors: str = "strict") -> str:
+        """Give the body as text.
+
+        Args:
+            encoding: else the charset that the answer names, else UTF-8.
+            errors: what to do with bytes that are none, as for `bytes.decode`.
+        """
+        return self.body.decode(encoding or _known(self._response.charset) or "utf-8", errors)
 
     def json(self) -> Any:
         """Give the body's JSON.
@@ -76,6 +83,27 @@ class ProviderResponse:
             ValueError: it is none.
         """
         return json.loads(self.body)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _value: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Do nothing: all of it is in memory."""
+
+    @property
+    def reason(self) -> str | None:
+        """What the provider says to the status."""
+        return self._response.reason
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400."""
+        return self._response.ok
 
     def raise_for_status(self) -> None:
         """Raise aiohttp's ``ClientResponseError`` where the status is 400 or more."""
@@ -96,20 +124,25 @@ class ProviderSession:
         ada
     """
 
-    __slots__ = ("_bridge", "_max_body", "_total", "_twin")
+    __slots__ = ("_bridge", "_max_body", "_name", "_twin")
 
     def __init__(
-        self, bridge: Bridge, twin: asynchronous.ProviderSession, total: float, max_body: int
+        self,
+        bridge: Bridge,
+        twin: Callable[[], asynchronous.ProviderSession],
+        max_body: int,
     ) -> None:
-        if max_body < 0:
-            raise InvalidArgumentError("max_body must be 0 bytes or more")
+        if not _is_size(max_body):
+            raise InvalidArgumentError("max_body must be a whole number of bytes, 0 or more")
         self._bridge = bridge
+        # Made anew for each call: a child process has another client.
         self._twin = twin
-        self._total = total
         self._max_body = max_body
+        # Bad arguments are seen here and now.
+        self._name = repr(twin())
 
     def __repr__(self) -> str:
-        return repr(self._twin)
+        return self._name
 
     def request(
         self, method: str, path: str | URL, **options: Unpack[RequestOptions]
@@ -124,35 +157,53 @@ class ProviderSession:
             ResponseTooLargeError: it is over ``max_body``.
             NangoError: the credentials cannot be had, see `NangoClient.get_connection`.
         """
-        options.setdefault("timeout", self._total)
-        return self._bridge.call(self._whole, self._twin.request(method, path, **options))
+        call = self._bridge.call(self._whole, method, path, options)
+        del method, path, options
+        return call.result()
 
     def get(self, path: str | URL, **options: Unpack[RequestOptions]) -> ProviderResponse:
         """Call the provider with GET; see `request`."""
-        return self.request("GET", path, **options)
+        call = self._bridge.call(self._whole, "GET", path, options)
+        del path, options
+        return call.result()
 
     def head(self, path: str | URL, **options: Unpack[RequestOptions]) -> ProviderResponse:
         """Call the provider with HEAD, directly: Nango's proxy does not know it; see `request`."""
         options.setdefault("allow_redirects", False)
-        return self.request("HEAD", path, **options)
+        call = self._bridge.call(self._whole, "HEAD", path, options)
+        del path, options
+        return call.result()
 
     def post(self, path: str | URL, **options: Unpack[RequestOptions]) -> ProviderResponse:
         """Call the provider with POST; see `request`."""
-        return self.request("POST", path, **options)
+        call = self._bridge.call(self._whole, "POST", path, options)
+        del path, options
+        return call.result()
 
     def put(self, path: str | URL, **options: Unpack[RequestOptions]) -> ProviderResponse:
         """Call the provider with PUT; see `request`."""
-        return self.request("PUT", path, **options)
+        call = self._bridge.call(self._whole, "PUT", path, options)
+        del path, options
+        return call.result()
 
     def patch(self, path: str | URL, **options: Unpack[RequestOptions]) -> ProviderResponse:
         """Call the provider with PATCH; see `request`."""
-        return self.request("PATCH", path, **options)
+        call = self._bridge.call(self._whole, "PATCH", path, options)
+        del path, options
+        return call.result()
 
     def delete(self, path: str | URL, **options: Unpack[RequestOptions]) -> ProviderResponse:
         """Call the provider with DELETE; see `request`."""
-        return self.request("DELETE", path, **options)
+        call = self._bridge.call(self._whole, "DELETE", path, options)
+        del path, options
+        return call.result()
 
-    async def _whole(self, request: asynchronous.ProviderRequest) -> ProviderResponse:
+    async def _whole(
+        self, method: str, path: str | URL, options: RequestOptions
+    ) -> ProviderResponse:
+        options.setdefault("timeout", self._bridge.timeout.total)
+        request = self._twin().request(method, path, **options)
+        del method, path, options
         failure: TransportError | None = None
         portions: list[bytes] = []
         size = 0
@@ -178,3 +229,14 @@ class ProviderSession:
                 f"the answer is over {self._max_body:,} bytes: see max_body"
             )
         return ProviderResponse(response, b"".join(portions))
+
+
+def _known(encoding: str | None) -> str | None:
+    try:
+        return codecs.lookup(encoding or "").name
+    except (LookupError, ValueError):
+        return None
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -44,7 +44,7 @@ def nango(server: MockNango) -> Iterator[NangoClient]:
 def test_a_hit_is_answered_in_the_calling_thread(nango: NangoClient, server: MockNango) -> None:
     """No loop is needed for it, and each is counted."""
     token = nango.get_token(*IDS)
-    loop = nango._bridge._state.loop
+    loop = nango._bridge._worker
     assert loop is not None
     blocked = threading.Event()
     loop.loop.call_soon_threadsafe(blocked.wait, 5)
@@ -232,13 +232,13 @@ def test_a_client_that_nobody_holds_ends_its_thread(server: MockNango) -> None:
     """Without close()."""
     client = server.sync_client()
     client.get_token(*IDS)
-    loop = client._bridge._state.loop
-    assert loop is not None
+    worker = client._bridge._worker
+    assert worker is not None
     del client
     gc.collect()
 
-    loop.thread.join(3)
-    assert not loop.thread.is_alive()
+    worker.join(3)
+    assert not worker._thread.is_alive()
 
 
 def test_it_is_neither_pickled_nor_copied(nango: NangoClient) -> None:

@@ -113,8 +113,7 @@ print("well")
 def test_a_lock_that_was_held_at_the_fork_does_not_block_the_child(server: MockNango) -> None:
     """Whichever thread held it does not exist there."""
     program = """
-state = nango._bridge._state
-with state.lock:
+with nango._bridge._lock:
     fork(lambda: nango.get_token("user-42", "github"))
 nango.close()
 print("well")

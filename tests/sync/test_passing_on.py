@@ -24,9 +24,16 @@ class Recorder:
     def client(self) -> NangoClient:
         return self.twin
 
+    def hit(self, connection_id: Any, provider_config_key: Any) -> None:
+        """Have nothing in memory."""
+
+    def result(self) -> None:
+        """Stand in for a call too."""
+
     def __getattr__(self, name: str) -> Any:
-        def hand(function: Any, *arguments: Any, **options: Any) -> None:
+        def hand(function: Any, *arguments: Any, **options: Any) -> Recorder:
             self.handed.append((name, function, arguments, options))
+            return self
 
         return hand
 

@@ -24,7 +24,7 @@ KEY = "00000000-0000-4000-8000-000000000001"
 NOT_HERE = {"auth"}
 # What gives whole answers here has its own limit for them.
 ADDED = {"direct": {"max_body"}, "proxy": {"max_body"}}
-LEFT_OUT = {"direct": {"session"}}
+LEFT_OUT: dict[str, set[str]] = {}
 
 
 def public(thing: Any) -> dict[str, Any]:
@@ -95,7 +95,12 @@ def test_the_twins_are_what_the_sources_give(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ".ci/generate_sync.py", target], cwd=ROOT, check=True)
 
     made, committed = (
-        ast.unparse(_without_imports(ast.parse(path.read_text("utf-8"))))
+        # Ruff has put parentheses around what did not fit into a line.
+        re.sub(
+            r"\bdel \((.*)\)",
+            r"del \1",
+            ast.unparse(_without_imports(ast.parse(path.read_text("utf-8")))),
+        )
         for path in (target, GENERATED)
     )
     assert made == committed
