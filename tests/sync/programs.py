@@ -42,7 +42,9 @@ def run(program: str, server: MockNango) -> str:
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    # In asyncio's debug mode a slow machine adds remarks of its own.
+    words = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert (done.returncode, words) == (0, []), done.stdout + done.stderr
     return done.stdout
 
 

@@ -136,6 +136,40 @@ thread.join()
     assert len(server.requests) == 2
 
 
+def test_a_child_needs_nothing_of_the_environment(server: MockNango) -> None:
+    """A program may take the key out of it once the client is made."""
+    program = """
+import os
+from nango_client.sync import NangoClient
+nango = NangoClient()
+nango.get_token("user-42", "github")
+del os.environ["NANGO_API_KEY"], os.environ["NANGO_BASE_URL"]
+in_children(lambda number: nango.get_token("user-42", "github", force_refresh=True), 2)
+"""
+    run(CHILDREN + program, server)
+
+    assert len(server.requests) == 3
+
+
+def test_calls_of_providers_go_on_in_a_child(server: MockNango) -> None:
+    """Also those of an object that was made, and used, before the fork."""
+    api = server.provider("github")
+    api.respond("GET", "/user", json={})
+    program = """
+from nango_client.sync import NangoClient
+nango = NangoClient()
+github = nango.direct("user-42", "github")
+github.get("/user")
+def work(number):
+    assert github.get("/user").status == 200
+in_children(work, 2)
+assert github.get("/user").status == 200
+"""
+    run(CHILDREN + program, server)
+
+    assert len(api.requests) == 4
+
+
 def test_a_lock_that_was_held_during_a_fork_blocks_no_child(server: MockNango) -> None:
     """A thread of the parent was just about to make the loop."""
     program = """
