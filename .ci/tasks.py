@@ -130,13 +130,16 @@ def packages(folder: Path) -> str:
 def environment(name: str, *groups: str, pins: str = "") -> Path:
     """Give an environment with the package, editable, and these groups at their pinned versions.
 
-    It is used again as long as it was made for the same checkout, interpreter, requirements and
-    pins, and holds exactly what was installed then.
+    It is used again as long as it was made for the same checkout, interpreter, requirements, pins
+    and version, and holds exactly what was installed then.
     """
     folder = ROOT / ".venvs" / f"{sys.implementation.cache_tag}-{name}"
     requirements = DEPENDENCIES + [entry for each in groups for entry in group(each)]
     pins = pins or LOCK.read_text("utf-8")
-    recipe = [str(ROOT), sys.base_prefix, sys.version, requirements, pins, PYPROJECT["project"]]
+    # The metadata that an editable installation leaves there names the version.
+    version = (ROOT / "nango_client" / "_version.py").read_text("utf-8")
+    python = [sys.base_prefix, sys.version]
+    recipe = [str(ROOT), *python, requirements, pins, PYPROJECT["project"], version]
     stamp = folder / "stamp.txt"
     made_for = hashlib.sha256(json.dumps(recipe).encode()).hexdigest() + "\n"
     folder.parent.mkdir(exist_ok=True)

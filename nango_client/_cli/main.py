@@ -199,9 +199,10 @@ async def _mock(port: int) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with MockNango(port=port, clock=SystemClock()) as server:
-        server.add_connection("user-42", "github")
+        server.add_connection("user-42", "github", tags={"end_user_id": "user-42"})
         server.add_connection("user-42", "algolia", "API_KEY")
         server.add_connection("user-42", "ashby", "BASIC")
+        server.provider("github").respond("GET", "/user", json={"login": "ada"})
         print(f"export NANGO_BASE_URL={server.base_url}")
         print(f"export NANGO_API_KEY={server.api_key}")
         print(

@@ -24,7 +24,7 @@ from nango_client._provider.renewals import Pair
 from nango_client._provider.sources import Planned
 from nango_client._provider.tools import Tools
 from nango_client._provider.trip import Trip
-from nango_client.exceptions import ClientClosedError, InvalidArgumentError, RequestTimeoutError
+from nango_client.exceptions import ClientClosedError, InvalidArgumentError
 
 
 @final
@@ -72,18 +72,12 @@ class Direct:
         limits = limits_of(options.get("timeout"))
         began = asyncio.get_running_loop().time()
         until = NO_LIMIT if limits.total is None else began + limits.total
-        found = await tools.sources.plan_within(self._pair, call, limits.total)
-        if found is None:
-            raise RequestTimeoutError(
-                "Nango did not give the credentials in the time that timeout= leaves",
-                may_have_run=False,
-                host=tools.nango_host,
-            )
+        planned = await tools.sources.plan_within(self._pair, call, limits.total)
         rest = options.rest()
         rest["timeout"] = remaining(limits, until)
         token = WAIT_FOR_CONNECTION.set(limits.connect)
         try:
-            return await self._send(found, options, rest, until)
+            return await self._send(planned, options, rest, until)
         finally:
             WAIT_FOR_CONNECTION.reset(token)
 

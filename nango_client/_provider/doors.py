@@ -82,15 +82,16 @@ class Doors:
         recipes = Remembered(
             recipe, lifecycle.flights(), clock.monotonic, lifetime=_HOUR, outlives_failures=True
         )
+        nango_host = settings.base_url.host or ""
         self._tools = Tools(
-            sources=Sources(get_connection, recipes, self._secrets, lookup.now),
+            sources=Sources(get_connection, recipes, self._secrets, lookup.now, nango_host),
             renewals=Renewals(get_connection, cache.peek, lifecycle.flights(), clock.monotonic),
             lifecycle=lifecycle,
             reporter=reporter,
             timeout=timeout,
             retry=retry,
             time=clock.time,
-            nango_host=settings.base_url.host or "",
+            nango_host=nango_host,
         )
 
     def direct(

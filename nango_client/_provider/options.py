@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, final
 
 import attrs
@@ -30,8 +30,8 @@ class Options:
     __slots__ = ("get", "given")
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        self.given = given
-        self.get = given.get
+        self.given: Mapping[str, Any] = given
+        self.get: Callable[[str], Any] = given.get
 
     def rest(self) -> dict[str, Any]:
         """Give those that are aiohttp's alone."""

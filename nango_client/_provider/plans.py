@@ -68,13 +68,13 @@ class Call:
         data: Any = None,
         base_url: str | URL | None = None,
     ) -> None:
-        self.method = method
-        self.path = path
-        self.params = params
-        self.headers = headers
-        self.json = json
-        self.data = data
-        self.base_url = base_url
+        self.method: str = method
+        self.path: str | URL = path
+        self.params: Params = params
+        self.headers: Headers = headers
+        self.json: Any = json
+        self.data: Any = data
+        self.base_url: str | URL | None = base_url
 
 
 @final

@@ -12,7 +12,7 @@ from nango_client._provider.plain import PlainRequests
 from nango_client._provider.plans import Call, ClientSecrets, Plan
 from nango_client._provider.remembered import Remembered
 from nango_client._provider.renewals import Pair
-from nango_client.exceptions import UnsupportedProviderError
+from nango_client.exceptions import RequestTimeoutError, UnsupportedProviderError
 from nango_client.models import Connection
 
 
@@ -50,6 +50,7 @@ class Sources:
         recipes: by the provider's name.
         secrets: by the integration's key.
         now: gives epoch seconds by Nango's clock.
+        nango_host: who does not answer where Nango does not.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class Sources:
         recipes: Remembered[Recipe],
         secrets: Remembered[ClientSecrets],
         now: Callable[[], float],
+        nango_host: str,
     ) -> None:
         self._get_connection = get_connection
         self._recipes = recipes
         self._secrets = secrets
         self._now = now
+        self._nango_host = nango_host
         self._plain = PlainRequests()
 
     async def plan(self, pair: Pair, call: Call, connection: Connection | None = None) -> Planned:
@@ -101,8 +104,13 @@ class Sources:
         )
         return Planned(call, connection, recipe, plan)
 
-    async def plan_within(self, pair: Pair, call: Call, seconds: float | None) -> Planned | None:
-        """Make the request, or give None where that takes too long."""
+    async def plan_within(self, pair: Pair, call: Call, seconds: float | None) -> Planned:
+        """Make the request within so many seconds.
+
+        Raises:
+            RequestTimeoutError: what it is made of did not come in time.
+            NangoError: see `plan`.
+        """
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
@@ -110,4 +118,8 @@ class Sources:
         except TimeoutError:
             if not limit.expired():
                 raise
-        return None
+        raise RequestTimeoutError(
+            "Nango did not give the credentials in the time that timeout= leaves",
+            may_have_run=False,
+            host=self._nango_host,
+        )

@@ -41,16 +41,16 @@ class Tools:
         nango_host: str,
         sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep,
     ) -> None:
-        self.sources = sources
-        self.renewals = renewals
-        self.lifecycle = lifecycle
-        self.reporter = reporter
-        self.timeout = timeout
-        self.retry = retry
-        self.time = time
-        self.nango_host = nango_host
-        self.pool = Pool(timeout, make_socket)
-        self.public_pool = Pool(timeout, make_public_socket)
+        self.sources: Sources = sources
+        self.renewals: Renewals = renewals
+        self.lifecycle: Lifecycle = lifecycle
+        self.reporter: Reporter = reporter
+        self.timeout: TimeoutPolicy = timeout
+        self.retry: RetryPolicy = retry
+        self.time: Callable[[], float] = time
+        self.nango_host: str = nango_host
+        self.pool: Pool = Pool(timeout, make_socket)
+        self.public_pool: Pool = Pool(timeout, make_public_socket)
         self._sleep = sleep
         self._waits: set[asyncio.Future[Any]] = set()
 

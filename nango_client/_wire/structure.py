@@ -93,7 +93,7 @@ def _make_reader(
             value = wire
             if whole is None or field.name != whole[0]:
                 value = wire.get(name, field.default)
-            elif whole[1]:
+            else:
                 value = {key: item for key, item in wire.items() if key != whole[1]}
             try:
                 values[field.name] = hook(value, field.type)

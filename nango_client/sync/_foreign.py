@@ -48,9 +48,7 @@ class Foreign:
         self, planned: Planned, method: str, url: str, *, with_body: bool
     ) -> Planned | None:
         """Plan what follows a redirect; None where it leads to another origin."""
-        return self._bridge.call(
-            self._twin().plan_next, planned, method, url, with_body=with_body
-        )
+        return self._bridge.call(self._twin().plan_next, planned, method, url, with_body=with_body)
 
     def _twin(self) -> asynchronous.Foreign:
         # Anew for each request: a child process has another client.

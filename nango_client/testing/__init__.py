@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from nango_client.testing._provider_api import ProviderApi
     from nango_client.testing._server import MockNango
     from nango_client.testing._store import MemoryStore
-    from nango_client.testing._wire import RecordedRequest, UnexpectedRequest
+    from nango_client.testing._wire import RecordedRequest, SignedWebhook, UnexpectedRequest
 
 __all__ = [
     "FakeClock",
@@ -16,6 +16,7 @@ __all__ = [
     "MockNango",
     "ProviderApi",
     "RecordedRequest",
+    "SignedWebhook",
     "UnexpectedRequest",
 ]
 
@@ -27,6 +28,7 @@ _HOMES = {
     "MockNango": "_server",
     "ProviderApi": "_provider_api",
     "RecordedRequest": "_wire",
+    "SignedWebhook": "_wire",
     "UnexpectedRequest": "_wire",
 }
 

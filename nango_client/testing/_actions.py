@@ -12,6 +12,7 @@ from nango_client.testing._account import Account, Call, Controls, Subject
 from nango_client.testing._functions import Functions
 from nango_client.testing._grammar import CONNECTION_HEADERS, NAME, fits
 from nango_client.testing._integrations import Integrations
+from nango_client.testing._outbox import Outbox
 from nango_client.testing._payloads import to_json
 from nango_client.testing._records_api import connection_of
 from nango_client.testing._schema import Fields, is_on, optional, switch, text, whole_number
@@ -97,6 +98,7 @@ class Actions(Subject):
         self._by_name: dict[tuple[str, str], Action] = {}
         self._runs: dict[str, Run] = {}
         self._busy_until = 0.0
+        self._unannounced: list[tuple[tuple[str, str], str]] = []
 
     def put(self, key: str, name: str, action: Action) -> None:
         """Deploy an action, or a new one in the place of one."""
@@ -108,13 +110,23 @@ class Actions(Subject):
             return None
         return self._by_name.get((key, name), Action())
 
-    def start(self, action: Action, given: Any, retries: int) -> str:
+    def start(self, ids: tuple[str, str], action: Action, given: Any, retries: int) -> str:
         """Run an action after all those before; give the run's id."""
         run_id, now = str(uuid.uuid4()), self.account.clock.time()
         self._busy_until = max(now, self._busy_until) + action.delay
         outcome = action.call(given, retries)
         self._runs[run_id] = Run(ends_at=self._busy_until, outcome=outcome)
+        self._unannounced.append((ids, run_id))
+        self.announce()
         return run_id
+
+    def announce(self) -> None:
+        """Tell of the runs that have ended meanwhile."""
+        now, left = self.account.clock.time(), self._unannounced
+        ended = [one for one in left if self._runs[one[1]].ends_at <= now]
+        self._unannounced = [one for one in left if one not in ended]
+        for ids, run_id in ended:
+            self.account.of(Outbox).tell("async_action", ids, id=run_id)
 
     def run(self, run_id: str) -> Run | None:
         """Give a run, None where there is no such one or it was long ago."""
@@ -136,7 +148,8 @@ class Actions(Subject):
 
 def trigger(call: Call) -> Answer:
     """Run an action, and answer with what it returned or, where nobody waits, with an id."""
-    _, key = connection_of(call)
+    ids = connection_of(call)
+    key = ids[1]
     name, headers = call.body["action_name"], call.request.headers
     actions = call.account.of(Actions)
     action = actions.find(key, name)
@@ -151,7 +164,7 @@ def trigger(call: Call) -> Answer:
     given = sent if sent or sent.__class__ in (dict, list) else None
     if not is_on(headers.get("X-Async")):
         return action.call(given).answer
-    run_id = actions.start(action, given, int(headers.get("X-Max-Retries", 0)))
+    run_id = actions.start(ids, action, given, int(headers.get("X-Max-Retries", 0)))
     path = f"/action/{run_id}"
     accepted = json_answer(202, {"id": run_id, "statusUrl": path})
     accepted.headers["Location"] = path

@@ -37,6 +37,7 @@ class RenewalError(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+        self.was_tried = message not in (BACKING_OFF, _GIVEN_UP)
 
 
 def stored_timestamp(seconds: float) -> str:

@@ -21,6 +21,7 @@ from nango_client.testing._grammar import (
 )
 from nango_client.testing._importable import CREDENTIALS, imported
 from nango_client.testing._integrations import Integrations
+from nango_client.testing._outbox import Outbox
 from nango_client.testing._payloads import Wire
 from nango_client.testing._schema import (
     Issue,
@@ -145,6 +146,7 @@ def get_connection(call: Call) -> Answer:
                 refresh_github_app_jwt_token="refresh_github_app_jwt_token" in on,
             )
     except RenewalError as error:
+        call.account.of(Outbox).tell_of_failure(connection.ids, error)
         payload = {"connection": connection.body(with_credentials=False)}
         raise Refusal(
             error_answer(
@@ -216,6 +218,8 @@ def create_connection(call: Call) -> Answer:
     if replaced := connections.by_ids.get(ids):
         changes |= {name: replaced.envelope[name] for name in ("id", "created_at")}
     made = connections.put(ids, credentials, changes)
+    operation = "override" if replaced else "creation"
+    call.account.of(Outbox).tell("auth", ids, operation=operation)
     return json_answer(201, _with_z(made.body(with_refresh_token=True)))
 
 

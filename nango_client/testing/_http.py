@@ -5,7 +5,7 @@ import contextlib
 import selectors
 import socket
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
@@ -64,6 +64,7 @@ class HttpThread:
         self._thread = Thread(target=self._run, name="MockNango", daemon=True)
         self._loop: AbstractEventLoop
         self._stopping: asyncio.Event
+        self._chores: asyncio.Queue[Callable[[], Coroutine[Any, Any, None]]]
         self._protocols: list[_Protocols] = []
         self._listening: list[asyncio.Task[asyncio.Server]] = []
 
@@ -92,6 +93,15 @@ class HttpThread:
         self._protocols.append(protocols)
         coming = self._loop.create_server(protocols, sock=listener, backlog=1000)
         self._listening.append(self._loop.create_task(coming))
+
+    def in_background(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a coroutine after all that were given before, unless the server is stopped first."""
+        self._loop.call_soon_threadsafe(self._chores.put_nowait, make)
+
+    async def _do_chores(self) -> None:
+        while True:
+            make = await self._chores.get()
+            await make()
 
     def stop(self) -> "Future[None]":
         """Close all connections; give a future for their end, after which to `join`."""
@@ -122,10 +132,13 @@ class HttpThread:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
+        self._chores = asyncio.Queue()
+        chores = self._loop.create_task(self._do_chores())
         self._listen(self._socket, self._handler)
         await self._listening[0]
         self._started.set_result(None)
         await self._stopping.wait()
+        chores.cancel()
         # What was accepted a moment ago gets its protocol some turns of the loop later; closed
         # before that, it would be left open.
         for _ in range(10):

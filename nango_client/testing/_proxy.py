@@ -17,6 +17,7 @@ from nango_client.testing._connection import BACKING_OFF, RenewalError, StoredCo
 from nango_client.testing._connections import Connections
 from nango_client.testing._grammar import CONNECTION_HEADERS
 from nango_client.testing._integrations import Integrations
+from nango_client.testing._outbox import Outbox
 from nango_client.testing._providers import Providers
 from nango_client.testing._proxy_bodies import body_for_provider
 from nango_client.testing._proxy_call import ask_provider
@@ -78,6 +79,7 @@ def _connection_of(call: Call) -> StoredConnection:
     try:
         connection.fetch(call.now, call.account.fake)
     except RenewalError as error:
+        call.account.of(Outbox).tell_of_failure(connection.ids, error)
         answer = _not_renewed(error)
     else:
         return connection

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
+from nango_client.testing._delivery import deliver
 from nango_client.testing._http import HttpThread
+from nango_client.testing._outbox import Outbox
 from nango_client.testing._provider_api import ProviderApis
 from nango_client.testing._state import NangoState
 
@@ -52,6 +54,10 @@ class MockNango(NangoState):
         clock: what the time is read from; a `FakeClock` by default, which stands still until it is
             moved. With another one, such as ``SystemClock()``, time passes by itself, and
             `advance` comes on top.
+        webhook_url: where the server sends webhooks, signed with `signing_key`: of connections that
+            are made or renewed by the user, of renewals that fail, of runs of syncs that a client
+            has started, and of actions that nobody waited for. They go out in the background, one
+            after the other, up to three times each; None for none.
 
     Example:
         >>> with MockNango() as mock:
@@ -69,8 +75,10 @@ class MockNango(NangoState):
         *,
         port: int = 0,
         clock: "Clock | None" = None,
+        webhook_url: str | None = None,
     ) -> None:
         super().__init__(rate_limit=rate_limit, scopes=scopes, clock=clock)
+        self._account.of(Outbox).url = webhook_url
         self._wanted_port = port
         self._port: int | None = None
         self._http: HttpThread | None = None
@@ -149,11 +157,15 @@ class MockNango(NangoState):
         self._http, self._port = http, http.port
         self._account.base_url = self.base_url
         self._account.of(ProviderApis).listen = http.listen
+        self._account.of(Outbox).send = lambda url, webhook: http.in_background(
+            lambda: deliver(url, webhook)
+        )
 
     def _forget(self, http: HttpThread) -> None:
         http.join()
         self._http = self._port = None
         self._account.of(ProviderApis).stop()
+        self._account.of(Outbox).send = None
 
     def _new_thread(self) -> HttpThread:
         if self._http is not None:

@@ -10,6 +10,7 @@ from nango_client.testing._account import Account, Controls, Subject
 from nango_client.testing._checks import SESSION_PREFIX
 from nango_client.testing._connections import Connections, set_missing_ends, wire_credentials
 from nango_client.testing._integrations import Integrations
+from nango_client.testing._outbox import Outbox
 from nango_client.testing._payloads import Wire
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Sessions(Subject):
         old = connections.by_ids.get(ids)
         if old is None:
             connections.put(ids, credentials, fields, lifetime=_TOKEN_LIFETIME)
+            self._tell(ids, operation="creation", end_user=session.end_user)
             return ids[0]
         kept = {name: old.envelope[name] for name in ("id", "created_at", "metadata")}
         fields["connection_config"] |= old.envelope["connection_config"]
@@ -100,7 +102,11 @@ class Sessions(Subject):
             ids, credentials, fields | kept, lifetime=old.lifetime, renew_margin=old.renew_margin
         )
         renewed.refresh_count = old.refresh_count
+        self._tell(ids, operation="override")
         return ids[0]
+
+    def _tell(self, ids: tuple[str, str], **fields: Any) -> None:
+        self.account.of(Outbox).tell("auth", ids, **fields)
 
 
 class _HasToken(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nango_client.testing import _checks
 from nango_client.testing._account import Account, Call
-from nango_client.testing._actions import ActionControls
+from nango_client.testing._actions import ActionControls, Actions
 from nango_client.testing._clock import FakeClock
 from nango_client.testing._connections import ConnectionControls
 from nango_client.testing._environment import EnvironmentControls
@@ -22,6 +22,7 @@ from nango_client.testing._routes import ROUTES, Route, nearest
 from nango_client.testing._schema import parse_query
 from nango_client.testing._sessions import SessionControls, Sessions
 from nango_client.testing._syncs import SyncControls
+from nango_client.testing._webhooks import WebhookControls
 from nango_client.testing._wire import (
     HTML_TYPE,
     Answer,
@@ -48,6 +49,7 @@ class NangoState(
     SyncControls,
     ActionControls,
     ProviderApiControls,
+    WebhookControls,
     FaultControls,
 ):
     """One account of Nango with its API keys, and the answers that follow from them.
@@ -94,6 +96,8 @@ class NangoState(
     def advance(self, seconds: float) -> None:
         """Let time pass, for the server and for the clients that it made."""
         self.clock.advance(seconds)
+        with self._account.lock:
+            self._account.of(Actions).announce()
 
     def assert_no_unexpected_requests(self) -> None:
         """Fail if a request came that the server was not set up for.

@@ -139,11 +139,13 @@ class Syncs(Subject):
         }
         return sync.status(self.account.clock.time(), counts)
 
-    def start(self, sync: Sync) -> None:
-        """Let a sync run by its schedule; one that never ran runs at once."""
+    def start(self, sync: Sync) -> bool:
+        """Let a sync run by its schedule; one that never ran runs at once: say whether it did."""
         sync.paused = False
-        if sync.started_at is None:
+        runs = sync.started_at is None
+        if runs:
             self.run(sync)
+        return runs
 
     def run(self, sync: Sync, *, reset: bool = False, empty_cache: bool = False) -> None:
         """Run a sync, from beginning to end."""

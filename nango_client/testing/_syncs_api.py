@@ -8,6 +8,7 @@ from nango_client.testing._account import Call
 from nango_client.testing._connections import Connections
 from nango_client.testing._grammar import CONNECTION_ID, NAME, PROVIDER_CONFIG_KEY
 from nango_client.testing._integrations import Integrations
+from nango_client.testing._outbox import Outbox
 from nango_client.testing._records import BASE
 from nango_client.testing._schema import (
     Check,
@@ -22,6 +23,7 @@ from nango_client.testing._schema import (
     text,
 )
 from nango_client.testing._syncs import FREQUENCY, SHORTEST, Sync, Syncs, seconds_of
+from nango_client.testing._webhook_bodies import of_run
 from nango_client.testing._wire import Answer, Refusal, error_answer, json_answer
 
 if TYPE_CHECKING:
@@ -84,14 +86,25 @@ def trigger(call: Call) -> Answer:
         call.account.of(Syncs).run(
             sync, reset=opts.get("reset", False), empty_cache=opts.get("emptyCache", False)
         )
+        _tell(call, sync)
     return json_answer(200, {"success": True})
 
 
 def start(call: Call) -> Answer:
     """Let syncs run by their schedule."""
     for sync in _commanded(call, call.body["provider_config_key"]):
-        call.account.of(Syncs).start(sync)
+        _start(call, sync)
     return json_answer(200, {"success": True})
+
+
+def _start(call: Call, sync: Sync) -> None:
+    if call.account.of(Syncs).start(sync):
+        _tell(call, sync)
+
+
+def _tell(call: Call, sync: Sync) -> None:
+    for told in of_run(sync):
+        call.account.of(Outbox).tell("sync", (sync.connection_id, sync.key), **told)
 
 
 def pause(call: Call) -> Answer:
@@ -202,7 +215,7 @@ def create_variant(call: Call) -> Answer:
             default_frequency=base.default_frequency,
         )
     )
-    syncs.start(made)
+    _start(call, made)
     return json_answer(200, {"id": made.id, "name": name, "variant": variant})
 
 

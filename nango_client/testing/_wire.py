@@ -175,6 +175,22 @@ class Reaction:
     """Real seconds for which that is held back."""
 
 
+@attrs.frozen
+class SignedWebhook:
+    """A webhook as Nango sends it: the bytes of its body, and its headers with the signatures.
+
+    Example:
+        >>> from nango_client import webhooks
+        >>> signed = server.webhook("auth", "user-42", "github", operation="override")
+        >>> event = webhooks.receive(signed.body, signed.headers, server.signing_key)
+        >>> event.connection_id, event.operation
+        ('user-42', 'override')
+    """
+
+    body: bytes = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(repr=False)
+
+
 def json_answer(status: int, document: object) -> Answer:
     """Make an answer with a JSON body, as the server writes it: compact and UTF-8."""
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

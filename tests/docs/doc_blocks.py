@@ -303,9 +303,10 @@ def compare(shown: str, printed: str, where: str) -> None:
 def sample_server() -> Iterator[MockNango]:
     """Run a server with the connections that ``nango-client mock`` has."""
     with MockNango(clock=SystemClock()) as server:
-        server.add_connection("user-42", "github")
+        server.add_connection("user-42", "github", tags={"end_user_id": "user-42"})
         server.add_connection("user-42", "algolia", "API_KEY")
         server.add_connection("user-42", "ashby", "BASIC")
+        server.provider("github").respond("GET", "/user", json={"login": "ada"})
         yield server
 
 

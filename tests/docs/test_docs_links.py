@@ -14,6 +14,15 @@ _EXPLICIT_TARGET = re.compile(r"^\((?P<name>[a-z0-9-]+)\)=$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,3} (?P<text>.+)$", re.MULTILINE)
 
 TASKS = {
+    "connect a user": "how-to/connect-a-user.md",
+    "reconnect": "how-to/connect-a-user.md#reconnect",
+    "find a user's connection": "how-to/manage-connections.md",
+    "call the provider": "how-to/call-the-provider.md",
+    "upload a file": "how-to/call-the-provider.md#upload-and-download",
+    "receive a webhook": "how-to/webhooks.md",
+    "read records with deletions": "how-to/read-records.md",
+    "run an action": "how-to/run-actions.md",
+    "share the cache": "how-to/share-the-cache.md",
     "first token": "tutorial.md",
     "all credential types with match": "how-to/credentials.md",
     "401 from the provider": "how-to/errors.md#the-provider-answers-401",

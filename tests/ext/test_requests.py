@@ -22,8 +22,11 @@ TOKEN = "canary-token-0001"
 @pytest.fixture
 def server() -> Iterator[MockNango]:
     with MockNango() as server:
-        credentials = {"type": "OAUTH2", "access_token": TOKEN, "refresh_token": "refresh"}
-        server.add_connection("user-42", "github", credentials)
+        server.add_connection(
+            "user-42",
+            "github",
+            {"type": "OAUTH2", "access_token": TOKEN, "refresh_token": "refresh"},
+        )
         yield server
 
 
@@ -200,9 +203,7 @@ def test_nothing_of_ours_follows_a_redirect_to_another_origin(
     server: MockNango, api: ProviderApi, http: requests.Session, allow_redirects: bool
 ) -> None:
     """Neither headers nor what the provider repeats of the query; what is the caller's does."""
-    place_key(
-        server, api, headers={"X-Key": "${accessToken}"}, query={"key": "${accessToken}"}
-    )
+    place_key(server, api, headers={"X-Key": "${accessToken}"}, query={"key": "${accessToken}"})
     with Elsewhere() as other:
         api.respond(
             "GET", "/old", status=302, headers={"Location": f"{other.url}/?key={TOKEN}&page=2"}

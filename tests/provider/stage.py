@@ -66,13 +66,21 @@ class Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         # What is large is left to the answer.
         size = request.content_length or 0
-        body = await request.read() if size < 1_000_000 and not request.path.endswith("/stream") else b""
+        is_large = size >= 1_000_000 or request.path.endswith("/stream")
+        body = b"" if is_large else await request.read()
         self.seen.append(Seen(request, body))  # type: ignore[arg-type]
         return await self.answer(request)  # type: ignore[arg-type]
 
 
 async def echo(request: web.Request) -> web.StreamResponse:
     return web.json_response({"path": request.raw_path})
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until it holds; a call that failed instead does not stop the tests."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.002)
 
 
 def entry(base_url: str | None, **fields: Any) -> dict[str, Any]:
@@ -115,6 +123,7 @@ class Stage:
         self.renews = True
         self.renewal_gate: asyncio.Event | None = None
         self.failing: set[str] = set()
+        self.held: dict[str, asyncio.Event] = {}
         self.proxy: Answer = echo
         self._options = options
 
@@ -143,6 +152,9 @@ class Stage:
 
     async def _play_nango(self, request: web.Request) -> web.StreamResponse:
         path = request.path
+        for part, event in self.held.items():
+            if part in request.raw_path:
+                await event.wait()
         if any(part in request.raw_path for part in self.failing):
             return web.json_response({"error": {"code": "server_error"}}, status=503)
         if path.startswith("/connection/"):

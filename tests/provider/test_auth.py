@@ -132,7 +132,7 @@ async def test_failures_are_those_of_the_session() -> None:
                 await session.get(f"{url}/")
 
 
-# ---- httpx ----------------------------------------------------------------------------------------
+# ---- httpx -------------------------------------------------------------------------------
 
 
 async def test_httpx_gets_the_credentials() -> None:
@@ -238,8 +238,8 @@ async def test_httpx_without_asyncio_is_told() -> None:
     async with Stage() as stage:
         auth = NangoAuth(stage.client, "user-42", "acme")
         assert repr(auth) == "<NangoAuth>"
-        with httpx.Client(auth=auth) as client, pytest.raises(ConfigurationError, match="Async"):
-            client.get(stage.provider.url)
+        with pytest.raises(ConfigurationError, match="Async"):
+            auth.sync_auth_flow(httpx.Request("GET", stage.provider.url))
 
 
 async def test_a_missing_httpx_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

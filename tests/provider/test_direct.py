@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import io
 import re
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from stage import API_KEY, Server, Stage, entry
+from stage import API_KEY, Server, Stage, entry, until
 from yarl import URL
 
 from nango_client import (
@@ -139,7 +140,7 @@ async def test_headers_of_the_call_win_over_those_of_the_session_and_over_ours()
         acme = stage.client.direct("user-42", "acme", headers={"X-A": "1", "X-B": "1"})
         await body_of(acme.get("/1", headers={"x-b": "2"}))
         await body_of(acme.get("/2", headers=[("Authorization", "Bearer mine")]))
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="BasicAuth"):
             auth = aiohttp.BasicAuth("user", "password")
         await body_of(acme.get("/3", cookies={"a": "b"}, auth=auth))
 
@@ -362,6 +363,50 @@ async def test_what_nango_refuses_is_raised() -> None:
             await stage.client.direct("user-42", "acme").get("/")
 
 
+async def test_signed_requests_are_made_one_by_one() -> None:
+    """No two of them have the same signature, also those of one connection without a body."""
+    async with Stage() as stage:
+        stage.entry = entry(None, auth_mode="AWS_SIGV4")
+        stage.kind = {
+            "type": "AWS_SIGV4",
+            "access_key_id": "id",
+            "secret_access_key": "canary",
+            "session_token": "token-1",
+            "region": "eu-west-1",
+            "service": "s3",
+            "expires_at": "2099-01-01T00:00:00Z",
+            "raw": {},
+        }
+        aws = stage.client.direct("user-42", "acme", base_url=stage.provider.url)
+        await body_of(aws.get("/a"))
+        await body_of(aws.get("/b"))
+
+    first, second = (seen.headers["Authorization"] for seen in stage.provider.seen)
+    assert first.startswith("AWS4-HMAC-SHA256")
+    assert first != second
+
+
+async def test_credentials_are_not_kept_longer_than_the_connection() -> None:
+    """What is made of them for the next requests goes with it."""
+    async with Stage() as stage:
+        await body_of(stage.client.direct("user-42", "acme").get("/a"))
+        made = stage.client._doors._tools.sources._plain._made
+        assert len(made) == 1
+        stage.client.invalidate()
+        gc.collect()
+        assert not made
+
+
+@pytest.mark.parametrize("path", ["https://other.example/x", "/\ud800"])
+async def test_a_path_that_cannot_be_sent_is_refused_without_a_body_too(path: str) -> None:
+    """By the same rules, and with no frame of what was passed."""
+    async with Stage() as stage:
+        with pytest.raises(InvalidArgumentError):
+            await stage.client.direct("user-42", "acme").get(path, params={"a": "b"})
+
+    assert not stage.provider.seen
+
+
 # ---- what is remembered ---------------------------------------------------------------------
 
 
@@ -429,10 +474,11 @@ async def test_a_caller_who_leaves_does_not_end_the_others_wait() -> None:
     """The entry is fetched for whoever stays."""
     async with Stage() as stage:
         acme = stage.client.direct("user-42", "acme")
+        release = stage.held["/providers/"] = asyncio.Event()
         leaving, staying = (asyncio.ensure_future(body_of(acme.get("/"))) for _ in range(2))
-        while not stage.asked("/providers/"):
-            await asyncio.sleep(0)
+        await until(lambda: stage.asked("/providers/"))
         leaving.cancel()
+        release.set()
         assert await staying == {"path": "/"}
         with pytest.raises(asyncio.CancelledError):
             await leaving
@@ -483,11 +529,12 @@ async def test_secrets_that_end_while_they_are_asked_for_are_not_kept() -> None:
     async with Stage() as stage:
         stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
         stage.integration = SECRETS
+        release = stage.held["/integrations/"] = asyncio.Event()
         acme = stage.client.direct("user-42", "acme")
         waiting = asyncio.ensure_future(body_of(acme.get("/")))
-        while not stage.asked("/integrations/"):
-            await asyncio.sleep(0)
+        await until(lambda: stage.asked("/integrations/"))
         stage.client.invalidate("user-42", "acme")
+        release.set()
         await waiting
         await body_of(acme.get("/"))
 
@@ -543,8 +590,14 @@ async def hang_up(request: web.Request) -> web.StreamResponse:
 
 @pytest.mark.parametrize(
     ("method", "requests", "retryable"),
-    [("GET", 2, True), ("HEAD", 2, True), ("PUT", 1, True), ("DELETE", 1, True)]
-    + [("POST", 1, False), ("PATCH", 1, False)],
+    [
+        ("GET", 2, True),
+        ("HEAD", 2, True),
+        ("PUT", 1, True),
+        ("DELETE", 1, True),
+        ("POST", 1, False),
+        ("PATCH", 1, False),
+    ],
 )
 async def test_only_get_and_head_are_sent_twice_by_aiohttp(
     method: str, requests: int, retryable: bool
@@ -611,7 +664,7 @@ async def test_a_number_is_the_limit_for_all_together() -> None:
         with pytest.raises(RequestTimeoutError) as credentials:
             await acme.get("/", timeout=0.1)
         stage.nango.answer = play
-        stage.provider.answer = lambda request: asyncio.sleep(0.1, web.Response())
+        stage.provider.answer = lambda _: asyncio.sleep(0.1, web.Response())
         async with acme.get("/", timeout=None), acme.get("/", timeout=aiohttp.ClientTimeout(9)):
             pass
 
@@ -638,9 +691,8 @@ async def test_the_wait_for_a_free_connection_has_a_limit_of_its_own() -> None:
 
     async with Stage(hold, timeout=TimeoutPolicy(connect=0.2)) as stage:
         acme = stage.client.direct("user-42", "acme")
-        first = [asyncio.ensure_future(body_of(acme.get("/"))) for _ in range(100)]
-        while len(stage.provider.seen) < 100:
-            await asyncio.sleep(0.01)
+        first = [asyncio.ensure_future(body_of(acme.get("/", timeout=None))) for _ in range(100)]
+        await until(lambda: len(stage.provider.seen) >= 100)
         with pytest.raises(RequestTimeoutError) as caught:
             await acme.get("/")
         with pytest.raises(RequestTimeoutError):
@@ -666,8 +718,7 @@ async def test_the_client_ends_its_calls_when_it_is_closed() -> None:
     async with Stage(busy) as stage:
         acme = stage.client.direct("user-42", "acme", retries=1)
         calls = [asyncio.ensure_future(body_of(acme.get(path))) for path in ("/never", "/busy")]
-        while len(stage.provider.seen) < 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(stage.provider.seen) >= 2)
         await asyncio.sleep(0.05)
         async with asyncio.timeout(1):
             await stage.client.close()

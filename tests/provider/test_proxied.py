@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from stage import API_KEY, Answer, Stage
+from stage import API_KEY, Answer, Stage, until
 from yarl import URL
 
 from nango_client import (
@@ -156,7 +156,7 @@ def form() -> aiohttp.FormData:
             b"1",
         ),
         ({"data": b"x"}, "application/octet-stream", "application/octet-stream", b"x"),
-        ({"data": "<a/>", "headers": {"Content-Type": "text/xml"}}, "text/xml", "text/xml", b"<a/>"),
+        ({"data": "<a>", "headers": {"Content-Type": "text/xml"}}, "text/xml", "text/xml", b"<a>"),
         ({"data": "x"}, "text/plain; charset=utf-8", "text/plain; charset=utf-8", b"x"),
         (
             {"data": {"a": "b c"}},
@@ -378,11 +378,14 @@ async def test_captured_answers_are_told_apart(name: str, kind: type[NangoError]
             assert getattr(caught.value, "host", None) is None
 
 
+FAILED = "Failed to get connection credentials"
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [
         (400, {"error": {"code": "server_error", "message": "Something else"}}),
-        (418, {"error": {"code": "server_error", "message": "Failed to get connection credentials"}}),
+        (418, {"error": {"code": "server_error", "message": FAILED}}),
         (500, {"error": {"code": "server_error", "message": "Failed to get connection"}}),
         (403, {"error": {"code": "forbidden", "message": "No."}}),
         (401, {"error": {"code": "forbidden", "message": "Insufficient scope"}}),
@@ -489,6 +492,25 @@ async def test_nangos_own_429_is_waited_for() -> None:
     assert [kind for kind, _ in kinds] == ["attempt", "retry", "attempt", "attempt", "attempt"]
 
 
+async def test_a_call_is_held_back_while_nangos_limit_is_used_up() -> None:
+    """One that may not wait so long fails at once, unsent."""
+    limit = {"error": {"code": "too_many_request", "method": "GET", "path": "/proxy/"}}
+    async with Stage(retry=RetryPolicy()) as stage:
+        reset = str(int(stage.clock.time()) + 40)
+        stage.proxy = answers(429, limit, Retry_After="40", X_RateLimit_Reset=reset)
+        acme = stage.client.proxy("user-42", "acme")
+        for _ in range(3):
+            with pytest.raises(RateLimitError):
+                await acme.get("/")
+        assert len(stage.nango.seen) == 1
+    async with Stage(retry=RetryPolicy()) as hasty:
+        reset = str(int(hasty.clock.time()) + 20)
+        hasty.proxy = answers(429, limit, Retry_After="20", X_RateLimit_Reset=reset)
+        with pytest.raises(RateLimitError):
+            await hasty.client.proxy("user-42", "acme").get("/", timeout=5)
+        assert len(hasty.nango.seen) == 1
+
+
 async def hang_up(request: web.Request) -> web.StreamResponse:
     assert request.transport is not None
     request.transport.abort()
@@ -556,8 +578,7 @@ async def test_a_wait_ends_with_the_client() -> None:
     async with Stage(retry=RetryPolicy()) as stage:
         stage.proxy = answers(429, limit, Retry_After="20")
         call = asyncio.ensure_future(done(stage.client.proxy("user-42", "acme").get("/")))
-        while not stage.nango.seen:
-            await asyncio.sleep(0.01)
+        await until(lambda: stage.nango.seen)
         await asyncio.sleep(0.05)
         async with asyncio.timeout(1):
             await stage.client.close()
@@ -575,8 +596,7 @@ async def test_a_call_under_way_ends_with_the_client() -> None:
     async with Stage() as stage:
         stage.proxy = never
         call = asyncio.ensure_future(done(stage.client.proxy("user-42", "acme").get("/")))
-        while not stage.nango.seen:
-            await asyncio.sleep(0.01)
+        await until(lambda: stage.nango.seen)
         await stage.client.close()
         with pytest.raises(ClientClosedError):
             await call

@@ -290,11 +290,11 @@ async def test_a_name_from_data_is_looked_up_once(monkeypatch: pytest.MonkeyPatc
 def note_connect(hosts: list[Any]) -> Any:
     real = aiohttp.TCPConnector.connect
 
-    async def connect(self: Any, req: Any, traces: Any, limits: Any) -> Any:
+    async def connect(self: Any, req: Any, **rest: Any) -> Any:
         hosts.append((req.url.host, req.server_hostname, req.headers["Host"]))
         if req.url.scheme == "https":
             raise aiohttp.ClientConnectionError
-        return await real(self, req, traces, limits)
+        return await real(self, req, **rest)
 
     return connect
 

@@ -153,18 +153,27 @@ async def test_an_answer_that_speaks_against_it_ends_the_waiting() -> None:
 
 async def test_a_limit_of_the_client_does_not_end_the_waiting() -> None:
     """A request that hangs is trouble too, and the limit of the whole is kept."""
-    async with (
-        Scripted((500, {})) as server,
-        server.client(
-            retry=RetryPolicy(max_attempts=1), timeout=TimeoutPolicy(attempt=0.02)
-        ) as nango,
-    ):
+    from nango_client.testing import MockNango
+
+    with MockNango() as server:
+        server.add_connection("user-42", "github")
+        server.delay_next(5)
+        policies = {"retry": RetryPolicy(max_attempts=1), "timeout": TimeoutPolicy(attempt=0.1)}
+        async with server.client(**policies) as nango:  # type: ignore[typeddict-item]
+            found = await nango.connections.wait_for(search="user", interval=0.01)
+
+        assert found.connection_id == "user-42"
+        assert len(server.requests) == 2
+
+
+async def test_waiting_in_vain_is_a_timeout() -> None:
+    """Also in the sense of the builtin."""
+    async with Scripted(page()) as server, server.client() as nango:
         with pytest.raises(WaitTimeoutError) as raised:
             await nango.connections.wait_for(search="u", timeout=0.05, interval=0.01)
 
         assert isinstance(raised.value, TimeoutError)
         assert "0.05 s" in str(raised.value)
-        assert len(server.requests) > 1
 
 
 async def test_nothing_is_asked_before_the_end_that_a_429_names() -> None:
@@ -215,6 +224,21 @@ async def test_definitions_of_another_form_are_an_error(body: Any) -> None:
     async with Scripted((200, body)) as server, server.client() as nango:
         with pytest.raises(DecodeError):
             await nango.functions.config(format="openai")
+
+
+async def test_an_item_that_cannot_be_read_is_named_by_its_place() -> None:
+    """Where it is in the list, and in the item."""
+    from nango_client import DecodeError
+
+    wrong = {**summary(1), "id": "x"}
+    async with (
+        Scripted((200, {"connections": [summary(2), wrong]})) as server,
+        server.client() as nango,
+    ):
+        with pytest.raises(DecodeError) as raised:
+            await nango.connections.first(search="u")
+
+        assert raised.value.path == "connections.1.id"
 
 
 @pytest.mark.parametrize("rest", ["not JSON", {"data": {"token": 1}}, []])

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any, Self
 
 import pytest
@@ -181,8 +182,8 @@ def test_a_process_with_a_wrong_clock_serves_no_token_that_is_over(
     while wrong.ask()[0] == first:
         assert time.monotonic() - began < 10
 
-    # 3.5 s until the margin, less what the clocks cannot tell.
-    assert time.monotonic() - began < 4
+    # 3.5 s until the margin; without it, the answer in memory would serve for a minute.
+    assert time.monotonic() - began < 6
 
 
 def test_the_store_killed_and_started_again(
@@ -194,7 +195,7 @@ def test_the_store_killed_and_started_again(
     engine.kill()
     token, elapsed = one.ask()
     assert token.startswith("fake-access-token")
-    assert elapsed < 0.5
+    assert elapsed < 1
     engine.start()
     time.sleep(5.1)
 
@@ -214,8 +215,9 @@ def test_the_store_stopped_costs_one_call_its_time_limit(
     answer = worker.send(ids=IDS).receive()
     engine.thaw()
 
-    assert 0.2 < times[0] < 0.6
-    assert max(times[1:]) < 0.2
+    # The rest is what a busy machine adds.
+    assert 0.2 < times[0] < 1
+    assert median(times[1:]) < 0.05
     assert answer["store"] == ["TimeoutError"]
     assert len(server.requests) == 1
 
