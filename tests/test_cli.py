@@ -40,6 +40,8 @@ def test_demo_shows_the_main_job(capsys: pytest.CaptureFixture[str]) -> None:
         "1,000 calls, 0 requests",
         "a renewal began: True",
         "ours is another one: True",
+        "200, ada",
+        "200 after 2 requests and 1 renewal",
         "503 -> 200",
         "the same token still serves: True",
         "ServerError",

@@ -31,6 +31,7 @@ async def run_demo() -> None:
             print(f"A mock Nango server answers at {server.base_url}; time is moved by hand.\n")
             await _show_kinds(nango)
             await _show_cache(nango, server, events)
+            await _show_provider(nango, server)
             await _show_trouble(nango, server, events)
     print("Next: nango-client get CONNECTION_ID PROVIDER_CONFIG_KEY, with NANGO_API_KEY set.")
 
@@ -62,6 +63,25 @@ async def _show_cache(nango: NangoClient, server: MockNango, events: list[Event]
     server.advance(3000)
     second = await nango.get_token("user-42", "github")
     _say("after 3,250 s", f"Nango renewed the token; ours is another one: {first != second}")
+
+
+async def _show_provider(nango: NangoClient, server: MockNango) -> None:
+    _title("A call of the provider: base URL and credentials are put in here, with no hop")
+    api = server.provider("github")
+    api.respond("GET", "/user", json={"login": "ada"})
+    github = nango.direct("user-42", "github")
+    async with github.get("/user") as response:
+        _say("GET /user", f"{response.status}, {(await response.json())['login']}")
+    server.revoke_token("user-42", "github")
+    before = server.refresh_count("user-42", "github")
+    seen = len(api.requests)
+    async with github.get("/user") as response:
+        renewals = server.refresh_count("user-42", "github") - before
+        _say(
+            "token revoked",
+            f"{response.status} after {len(api.requests) - seen} requests and {renewals} renewal: "
+            "the provider said 401, Nango renewed",
+        )
 
 
 async def _show_trouble(nango: NangoClient, server: MockNango, events: list[Event]) -> None:

@@ -22,11 +22,8 @@ TOKEN = "canary-token-0001"
 @pytest.fixture
 def server() -> Iterator[MockNango]:
     with MockNango() as server:
-        server.add_connection(
-            "user-42",
-            "github",
-            {"type": "OAUTH2", "access_token": TOKEN, "refresh_token": "refresh"},
-        )
+        credentials = {"type": "OAUTH2", "access_token": TOKEN, "refresh_token": "refresh"}
+        server.add_connection("user-42", "github", credentials)
         yield server
 
 

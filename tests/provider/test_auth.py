@@ -239,7 +239,7 @@ async def test_httpx_without_asyncio_is_told() -> None:
         auth = NangoAuth(stage.client, "user-42", "acme")
         assert repr(auth) == "<NangoAuth>"
         with pytest.raises(ConfigurationError, match="Async"):
-            auth.sync_auth_flow(httpx.Request("GET", stage.provider.url))
+            next(auth.sync_auth_flow(httpx.Request("GET", stage.provider.url)))
 
 
 async def test_a_missing_httpx_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
