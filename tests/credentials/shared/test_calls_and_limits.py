@@ -13,16 +13,18 @@ async def test_a_refused_change_leaves_the_store_alone() -> None:
     with MockNango() as server:
         server.add_connection("user-42", "github")
         shared = SharedCache(MemoryStore(), encryption_key=SharedCache.generate_key())
-        async with shared, server.client(shared_cache=shared) as nango:
+        async with (
+            shared,
+            server.client(shared_cache=shared) as nango,
+            server.client(shared_cache=shared) as other,
+        ):
             await nango.get_token("user-42", "github")
             server.fail_next(400, code="invalid_body")
             with pytest.raises(BadRequestError):
                 await nango.connections.update("user-42", "github", webhook_url_override="")
 
-        async with server.client(shared_cache=shared) as other:
             await other.get_token("user-42", "github")
             assert other.cache_info().hits == 1
-        await shared.close()
 
 
 async def test_a_fetch_that_may_not_wait_for_the_window_is_refused_unsent() -> None:
