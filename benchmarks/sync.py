@@ -91,9 +91,7 @@ def _sync_hits(client: sync.NangoClient, calls: int) -> float:
     return (time.perf_counter() - began) / calls * 1e6
 
 
-def _fetches(
-    clock: Clock, runner: asyncio.Runner, client: NangoClient, calls: int
-) -> float:
+def _fetches(clock: Clock, runner: asyncio.Runner, client: NangoClient, calls: int) -> float:
     async def ask() -> float:
         client.invalidate()
         began = clock()

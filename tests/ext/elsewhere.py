@@ -20,7 +20,7 @@ class Elsewhere:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 outer.seen.append(f"{self.requestline}\n{self.headers}\n{body.decode()}")
                 self.send_response(307 if outer.location else 200)

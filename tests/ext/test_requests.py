@@ -200,9 +200,7 @@ def test_nothing_of_ours_follows_a_redirect_to_another_origin(
     server: MockNango, api: ProviderApi, http: requests.Session, allow_redirects: bool
 ) -> None:
     """Neither headers nor what the provider repeats of the query; what is the caller's does."""
-    place_key(
-        server, api, headers={"X-Key": "${accessToken}"}, query={"key": "${accessToken}"}
-    )
+    place_key(server, api, headers={"X-Key": "${accessToken}"}, query={"key": "${accessToken}"})
     with Elsewhere() as other:
         api.respond(
             "GET", "/old", status=302, headers={"Location": f"{other.url}/?key={TOKEN}&page=2"}

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from nango_client import (
     ConfigurationError,
     InvalidArgumentError,
     NotFoundError,
+    RequestTimeoutError,
     ResponseTooLargeError,
     RetryPolicy,
     TransportError,
@@ -239,6 +241,51 @@ def test_a_client_that_nobody_holds_ends_its_thread(server: MockNango) -> None:
 
     worker.join(3)
     assert not worker._thread.is_alive()
+
+
+def test_a_client_may_end_in_its_own_thread(server: MockNango) -> None:
+    """The garbage collector runs where it likes."""
+    client = server.sync_client()
+    client.get_token(*IDS)
+    state = client._bridge._state
+    loop = state.loop
+    assert loop is not None
+
+    loop.loop.call_soon_threadsafe(state.end)
+
+    loop.thread.join(3)
+    assert not loop.thread.is_alive()
+    assert client.closed
+
+
+def test_an_entry_past_its_soft_line_is_served_by_the_loop(
+    nango: NangoClient, server: MockNango
+) -> None:
+    """A renewal may have to begin."""
+    token = nango.get_token(*IDS)
+    server.advance(250)
+
+    assert nango.get_token(*IDS) == token
+    assert nango.cache_info().refreshes == 1
+
+
+def test_an_answer_that_stalls_is_a_timeout(nango: NangoClient) -> None:
+    """The limit covers the body."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def stall() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+                connection.recv(1)
+
+        thread = threading.Thread(target=stall)
+        thread.start()
+        provider = nango.direct(*IDS, base_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(RequestTimeoutError, match="did not come in time"):
+            provider.get("/x", timeout=0.3)
+        thread.join()
 
 
 def test_it_is_neither_pickled_nor_copied(nango: NangoClient) -> None:

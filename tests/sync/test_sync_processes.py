@@ -1,357 +1,194 @@
-"""The synchronous client across forks, at the interpreter's end, and under Ctrl-C."""
+"""The programs of the docs under servers and workers that fork: gunicorn and Celery."""
 
-import gc
+import contextlib
+import http.client
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from programs import STRICT, environment, run, server_of_ports
 
 from nango_client import SystemClock
 from nango_client.testing import MockNango
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 30.0
+
+
+def save_program(page: str, name: str, folder: Path) -> None:
+    """Save the file that a page tells its readers to save."""
+    text = (ROOT / "docs/how-to" / page).read_text()
+    block = text.partition(f"<!-- block: file {name} -->\n```python\n")[2].partition("```\n")[0]
+    assert block, f"{page} has no {name}"
+    (folder / name).write_text(block)
 
 
 @pytest.fixture
 def server() -> Iterator[MockNango]:
     with MockNango(clock=SystemClock()) as server:
-        server.add_connection("user-42", "github")
+        for number in range(20):
+            server.add_connection(f"user-{number}", "github")
         yield server
 
 
-CHILDREN = """
-def in_children(work, count=3):
-    import os, sys
-    children = []
-    for number in range(count):
-        child = os.fork()
-        if not child:
-            work(number)
-            sys.exit(0)
-        children.append(child)
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * count
-"""
-
-
-def test_a_client_that_is_made_before_a_fork_works_in_all_processes(server: MockNango) -> None:
-    """Each asks for itself, and ends without a word."""
-    program = """
-from nango_client.sync import NangoClient
-nango = NangoClient()
-in_children(lambda number: nango.get_token("user-42", "github"))
-nango.get_token("user-42", "github")
-"""
-    run(CHILDREN + program, server)
-
-    assert len(server.requests) == 4
-
-
-def test_a_client_that_is_used_before_a_fork_keeps_its_cache(server: MockNango) -> None:
-    """Children serve what the parent had, ask for the rest themselves, and count on."""
-    for name in ("a", "b", "c"):
-        server.add_connection(name, "github")
-    program = """
-from nango_client.sync import NangoClient
-nango = NangoClient()
-nango.get_token("user-42", "github")
-def work(number):
-    nango.get_token("user-42", "github")
-    nango.get_token("abc"[number], "github")
-    info = nango.cache_info()
-    assert (info.hits, info.misses, info.entries) == (1, 2, 2), info
-    if number == 1:
-        nango.close()
-in_children(work)
-nango.get_token("user-42", "github", force_refresh=True)
-assert nango.cache_info().entries == 1
-"""
-    run(CHILDREN + program, server)
-
-    names = sorted(request.path.rpartition("/")[2] for request in server.requests)
-    assert names == ["a", "b", "c", "user-42", "user-42"]
-
-
-def test_no_socket_is_shared_between_processes() -> None:
-    """What the parent and each child sends comes from ports of its own."""
-    program = """
-import os
-from nango_client.sync import NangoClient
-nango = NangoClient()
-nango.get_token("parent-0", "github")
-def work(number):
-    for turn in range(3):
-        nango.get_token(f"child{number}-{turn}", "github")
-in_children(work)
-for turn in range(3):
-    nango.get_token(f"parent-{turn + 1}", "github")
-"""
-    with server_of_ports() as (base_url, seen):
-        done = subprocess.run(
-            [sys.executable, *STRICT, "-c", CHILDREN + program],
-            env=environment(base_url, "fake-key"),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+@contextlib.contextmanager
+def running(
+    server: MockNango, folder: Path, *words: str, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a Python module as a child; at its end it has to go in time, without a warning."""
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-W", "default", "-m", *words],
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={
+                **os.environ,
+                "HOME": str(folder),
+                "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}",
+                "NANGO_BASE_URL": server.base_url,
+                "NANGO_API_KEY": str(server.api_key),
+                **environment,
+            },
         )
-    ports: dict[str, set[int]] = {}
-    for name, port in seen:
-        ports.setdefault(name.partition("-")[0], set()).add(port)
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(seen) == 13
-    # One connection each, the parent's before and after the forks the same.
-    assert [len(found) for found in ports.values()] == [1] * 4
-    assert len(set.union(*ports.values())) == 4
-
-
-def test_a_child_joins_no_fetch_of_its_parents(server: MockNango) -> None:
-    """It sends its own, while the parent still waits for the first."""
-    server.delay_next(3)
-    program = """
-import threading, time
-from nango_client.sync import NangoClient
-nango = NangoClient()
-nango.invalidate()
-thread = threading.Thread(target=nango.get_token, args=("user-42", "github"))
-thread.start()
-time.sleep(0.5)
-def work(number):
-    began = time.monotonic()
-    nango.get_token("user-42", "github")
-    assert time.monotonic() - began < 2
-in_children(work, 1)
-assert thread.is_alive()
-thread.join()
-"""
-    run(CHILDREN + program, server)
-
-    assert len(server.requests) == 2
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            process.wait(LIMIT)
+        finally:
+            process.kill()
+            process.wait()
+    text = log.read_text()
+    assert "Traceback" not in text, text
+    assert not [line for line in text.splitlines() if is_warning(line)], text
 
 
-def test_a_child_needs_nothing_of_the_environment(server: MockNango) -> None:
-    """A program may take the key out of it once the client is made."""
-    program = """
-import os
-from nango_client.sync import NangoClient
-nango = NangoClient()
-nango.get_token("user-42", "github")
-del os.environ["NANGO_API_KEY"], os.environ["NANGO_BASE_URL"]
-in_children(lambda number: nango.get_token("user-42", "github", force_refresh=True), 2)
-"""
-    run(CHILDREN + program, server)
-
-    assert len(server.requests) == 3
+def is_warning(line: str) -> bool:
+    """Say whether it is one that is not of gunicorn's or Celery's own making."""
+    if "Warning" not in line or "celery" in line.lower() or "Enable tracemalloc" in line:
+        return False
+    # The socket that gunicorn listens on, which its workers do not close.
+    return not ("unclosed <socket" in line and "raddr" not in line)
 
 
-def test_calls_of_providers_go_on_in_a_child(server: MockNango) -> None:
-    """Also those of an object that was made, and used, before the fork."""
-    api = server.provider("github")
-    api.respond("GET", "/user", json={})
-    program = """
-from nango_client.sync import NangoClient
-nango = NangoClient()
-github = nango.direct("user-42", "github")
-github.get("/user")
-def work(number):
-    assert github.get("/user").status == 200
-in_children(work, 2)
-assert github.get("/user").status == 200
-"""
-    run(CHILDREN + program, server)
-
-    assert len(api.requests) == 4
-
-
-def test_a_lock_that_was_held_during_a_fork_blocks_no_child(server: MockNango) -> None:
-    """A thread of the parent was just about to make the loop."""
-    program = """
-import threading
-from nango_client.sync import NangoClient
-nango = NangoClient()
-held, release = threading.Event(), threading.Event()
-def hold():
-    with nango._bridge._lock:
-        held.set()
-        release.wait()
-thread = threading.Thread(target=hold)
-thread.start()
-held.wait()
-in_children(lambda number: nango.get_token("user-42", "github"), 1)
-release.set()
-thread.join()
-"""
-    run(CHILDREN + program, server)
-
-    assert len(server.requests) == 1
-
-
-def test_a_client_that_was_closed_before_a_fork_stays_closed(server: MockNango) -> None:
-    """In the child too."""
-    program = """
-from nango_client import ClientClosedError
-from nango_client.sync import NangoClient
-nango = NangoClient()
-nango.get_token("user-42", "github")
-nango.close()
-def work(number):
-    nango.close()
+def ask(port: int, user: str) -> tuple[int, object, str]:
+    """Ask the app on a connection of its own; give status, body and the worker's id."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
     try:
-        nango.get_token("user-42", "github")
-    except ClientClosedError:
-        return
-    raise SystemExit(1)
-in_children(work, 1)
-"""
-    run(CHILDREN + program, server)
-
-
-def test_children_of_multiprocessing_work(server: MockNango) -> None:
-    """They end without the interpreter's usual steps."""
-    program = """
-import multiprocessing
-from nango_client.sync import NangoClient
-nango = NangoClient()
-def work(name):
-    return len(nango.get_token(name, "github"))
-if __name__ == "__main__":
-    work("user-42")
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        assert min(pool.map(work, ["user-42"] * 4)) > 0
-        pool.close()
-        pool.join()
-"""
-    run(program, server)
-
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("debug", ["0", "1"])
-def test_the_interpreter_ends_without_a_word(server: MockNango, debug: str) -> None:
-    """With calls under way in other threads, and with nothing closed."""
-    server.delay_next(30)
-    program = f"""
-import os, threading, time
-os.environ["PYTHONASYNCIODEBUG"] = "{debug}"
-from nango_client import ClientClosedError
-from nango_client.sync import NangoClient
-nango, other = NangoClient(), NangoClient()
-def ask():
-    try:
-        nango.get_token("user-42", "github")
-    except ClientClosedError:
-        pass
-threading.Thread(target=ask, daemon=True).start()
-time.sleep(0.5)
-"""
-    began = time.monotonic()
-    run(program, server)
-
-    assert time.monotonic() - began < 20
-
-
-def test_a_call_after_the_end_is_refused(server: MockNango) -> None:
-    """In a function of `atexit` that comes after ours."""
-    program = """
-import atexit
-def late():
-    try:
-        nango.get_token("user-43", "github")
-    except ClientClosedError as error:
-        print(error)
-atexit.register(late)
-from nango_client import ClientClosedError
-from nango_client.sync import NangoClient
-nango = NangoClient()
-nango.get_token("user-42", "github")
-"""
-    assert "closed" in run(program, server)
-
-
-def test_a_client_that_nothing_refers_to_ends_its_thread(server: MockNango) -> None:
-    """It was not closed, and leaves no connection behind."""
-    nango = server.sync_client()
-    connections = nango.connections
-    nango.get_token("user-42", "github")
-    (thread,) = [each for each in threading.enumerate() if each.name == "nango_client"]
-
-    del nango
-    gc.collect()
-    assert thread.is_alive()
-    assert list(connections.list())
-    del connections
-    gc.collect()
-
-    thread.join(5)
-    assert not thread.is_alive()
-
-
-def test_ctrl_c_ends_the_call_here_and_at_the_server(server: MockNango) -> None:
-    """KeyboardInterrupt comes at once; the client goes on to work."""
-    server.delay_next(30)
-    main = threading.main_thread().ident
-    assert main is not None
-
-    def interrupt() -> None:
-        while not server.requests:
-            time.sleep(0.01)
-        signal.pthread_kill(main, signal.SIGINT)
-
-    with server.sync_client() as nango:
-        thread = threading.Thread(target=interrupt)
-        thread.start()
-        with pytest.raises(KeyboardInterrupt):
-            nango.get_token("user-42", "github")
-        thread.join()
-
-        # Who joined the cancelled request would wait for half a minute.
-        assert nango.get_token("user-42", "github")
-        assert not nango._bridge._worker._jobs  # type: ignore[union-attr]
-
-
-class _TimeLimitError(Exception):
-    pass
-
-
-def test_whatever_a_signal_raises_ends_the_call(server: MockNango) -> None:
-    """Such as Celery's time limit; also before the call has begun."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise _TimeLimitError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    busy = threading.Event()
-    try:
-        with server.sync_client() as nango:
-            nango.get_token("user-42", "github")
-            nango._bridge._worker.loop.call_soon_threadsafe(busy.wait)  # type: ignore[union-attr]
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
-            with pytest.raises(_TimeLimitError):
-                nango.get_token("user-42", "github", force_refresh=True)
-            busy.set()
-            assert nango.invalidate() == 1
+        connection.request("GET", f"/users/{user}/connected")
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read()), answer.headers["X-Worker"]
     finally:
-        busy.set()
-        signal.signal(signal.SIGALRM, before)
-
-    assert len(server.requests) == 1
+        connection.close()
 
 
-def test_a_client_may_be_made_where_forks_are_unknown(server: MockNango) -> None:
-    """As on Windows, where the module `os` has no such hook."""
-    program = """
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(process: subprocess.Popen[bytes], is_so: Callable[[], bool], folder: Path) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not is_so():
+        assert process.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline, (folder / "log").read_text()
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+        return True
+    return False
+
+
+# The page's app, used before the fork too, and with the worker's number in its answers.
+PRELOADED = """
 import os
-import nango_client._client, nango_client.exceptions
-del os.register_at_fork
-from nango_client.sync import NangoClient
-with NangoClient() as nango:
-    nango.get_token("user-42", "github")
+
+from {module} import nango, {app} as inner
+
+nango.get_token("user-0", "github")
+
+
+def application(environ, start_response):
+    def start(status, headers, *rest):
+        return start_response(status, [*headers, ("X-Worker", str(os.getpid()))], *rest)
+
+    return inner(environ, start)
 """
-    run(program, server)
+
+
+@pytest.mark.parametrize(
+    ("page", "module", "app"),
+    [("django.md", "shop", "application"), ("flask-and-scripts.md", "web", "app")],
+)
+def test_gunicorn_with_preload_and_four_workers(
+    server: MockNango, tmp_path: Path, page: str, module: str, app: str
+) -> None:
+    """What the parent had is kept, and each worker asks once for each connection it serves."""
+    save_program(page, f"{module}.py", tmp_path)
+    (tmp_path / "used.py").write_text(PRELOADED.format(module=module, app=app))
+    port = free_port()
+    words = ("gunicorn", "--preload", "--workers", "4", "--bind", f"127.0.0.1:{port}")
+
+    with running(server, tmp_path, *words, "used:application") as process:
+        wait_until(process, lambda: listens(port), tmp_path)
+        answers = []
+        deadline = time.monotonic() + LIMIT
+        while len({worker for *_, worker in answers}) < 4 and time.monotonic() < deadline:
+            answers += [ask(port, user) for user in ("user-0", "user-1", "user-2")]
+
+    workers = {worker for *_, worker in answers}
+    assert len(workers) == 4
+    assert {(status, str(body)) for status, body, _ in answers} == {(200, "{'connected': True}")}
+    asked = [request.connection_id for request in server.requests]
+    assert asked.count("user-0") == 1
+    assert 1 <= asked.count("user-1") <= 4
+    assert 1 <= asked.count("user-2") <= 4
+    server.assert_no_unexpected_requests()
+
+
+CELERY = """
+import jobs
+from jobs import app
+
+jobs.nango.get_token("user-0", "github")
+app.conf.broker_transport_options = {"data_folder_in": "queue", "data_folder_out": "queue"}
+app.conf.worker_prefetch_multiplier = 1
+"""
+
+
+def test_a_celery_prefork_worker(server: MockNango, tmp_path: Path) -> None:
+    """Jobs run in children of a process that has used the client, and end in time."""
+    save_program("celery-and-rq.md", "jobs.py", tmp_path)
+    (tmp_path / "used.py").write_text(CELERY)
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "send.py").write_text(
+        "import used, jobs\n"
+        "for number in range(20):\n"
+        '    jobs.look_up.delay(f"user-{number}")\n'
+        "jobs.nango.close()\n"
+    )
+    celery = ("celery", "-A", "used", "worker", "--pool=prefork", "--concurrency=4", "-l", "INFO")
+
+    with running(server, tmp_path, "send", BROKER_URL="filesystem://") as sender:
+        assert sender.wait(LIMIT) == 0
+    server.requests.clear()
+    with running(server, tmp_path, *celery, BROKER_URL="filesystem://") as worker:
+        log = tmp_path / "log"
+        wait_until(worker, lambda: log.read_text().count(" succeeded in ") == 20, tmp_path)
+
+    text = log.read_text()
+    assert all(f"'user-{number}: github'" in text for number in range(20))
+    asked = sorted(str(request.connection_id) for request in server.requests)
+    assert asked == sorted(f"user-{number}" for number in range(20))
