@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from typing import Any, Final, Generic, ParamSpec, TypeVar, final
 from weakref import WeakSet
 
-import aiohttp
-
 from nango_client._client import NangoClient
 from nango_client._config import TimeoutPolicy, read_settings
 from nango_client._http.lifecycle import current_loop
@@ -47,7 +45,7 @@ class Recipe:
         api_key: str | None,
         *,
         base_url: str | None,
-        session: aiohttp.ClientSession | None,
+        session: object,
         allow_insecure_http: bool,
         **options: Any,
     ) -> None:

@@ -1,6 +1,6 @@
 """The synchronous client: its life, its cache hits, and what it does in its own way."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Final, NoReturn, Self, SupportsIndex, final
 
@@ -13,6 +13,7 @@ from nango_client._credentials.cache import CacheInfo
 from nango_client._credentials.shared import SharedCache
 from nango_client._events import Event
 from nango_client._provider.session import Pairs
+from nango_client._provider.session import ProviderSession as AsyncProviderSession
 from nango_client.exceptions import ClientClosedError, ConfigurationError
 from nango_client.models import Connection
 from nango_client.sync._bridge import SESSION, Bridge, Recipe
@@ -205,7 +206,7 @@ class NangoClient(Methods):
         if session is not None:
             raise ConfigurationError(SESSION)
 
-        def twin() -> asynchronous.ProviderSession:
+        def twin() -> AsyncProviderSession:
             return self._bridge.client().direct(
                 connection_id,
                 provider_config_key,
@@ -242,9 +243,10 @@ class NangoClient(Methods):
         Raises:
             InvalidArgumentError: an argument is none that could be meant.
         """
-        statuses = tuple(retry_on) if isinstance(retry_on, Iterable) else retry_on
+        # It is read again for each call.
+        statuses = tuple(retry_on) if isinstance(retry_on, Iterator) else retry_on
 
-        def twin() -> asynchronous.ProviderSession:
+        def twin() -> AsyncProviderSession:
             return self._bridge.client().proxy(
                 connection_id,
                 provider_config_key,

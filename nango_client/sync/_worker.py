@@ -139,7 +139,7 @@ class Worker:
                 "share one synchronous client in the process"
             )
         self._shut_down = shut_down
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._is_ending = False
         self._jobs: set[Job[Any]] = set()
         # What a forked process may neither use nor clean up; see `leave_behind`.

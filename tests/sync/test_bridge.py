@@ -247,14 +247,13 @@ def test_a_client_may_end_in_its_own_thread(server: MockNango) -> None:
     """The garbage collector runs where it likes."""
     client = server.sync_client()
     client.get_token(*IDS)
-    state = client._bridge._state
-    loop = state.loop
-    assert loop is not None
+    worker = client._bridge._worker
+    assert worker is not None
 
-    loop.loop.call_soon_threadsafe(state.end)
+    worker.loop.call_soon_threadsafe(client.close)
 
-    loop.thread.join(3)
-    assert not loop.thread.is_alive()
+    worker.join(3)
+    assert not worker._thread.is_alive()
     assert client.closed
 
 

@@ -147,9 +147,7 @@ def test_a_long_refused_answer_stays_with_the_caller(
 def add_acme(server: MockNango, **proxy: Any) -> ProviderApi:
     """Add a provider that takes its key in a place of its own."""
     api = server.provider("acme")
-    server.add_provider(
-        "acme", auth_mode="API_KEY", proxy={"base_url": api.base_url, **proxy}
-    )
+    server.add_provider("acme", auth_mode="API_KEY", proxy={"base_url": api.base_url, **proxy})
     server.add_integration("acme", provider="acme")
     server.add_connection("user-42", "acme", "API_KEY")
     api.respond("POST", "/user", json={})
@@ -189,9 +187,7 @@ def test_credentials_go_along_inside_the_origin(
     assert all("Authorization" in seen.headers for seen in api.requests)
 
 
-def test_a_body_goes_along_inside_the_origin(
-    api: ProviderApi, session: requests.Session
-) -> None:
+def test_a_body_goes_along_inside_the_origin(api: ProviderApi, session: requests.Session) -> None:
     """As requests does it, with the credentials of the first hop."""
     api.respond("POST", "/old", status=307, headers={"Location": "/user"})
 
@@ -213,9 +209,7 @@ def test_a_401_after_a_redirect_away_is_somebody_elses(
 
 
 @pytest.mark.parametrize("kind", ["json", "text"])
-def test_a_key_is_put_into_the_body(
-    server: MockNango, nango: NangoClient, kind: str
-) -> None:
+def test_a_key_is_put_into_the_body(server: MockNango, nango: NangoClient, kind: str) -> None:
     """The length follows."""
     acme = add_acme(server, body={"key": "${apiKey}"})
     auth = nango_client.ext.requests.NangoAuth(nango, "user-42", "acme")

@@ -273,6 +273,7 @@ def test_hits_decide_what_is_evicted(server: MockNango) -> None:
 
 def test_many_threads_read_while_others_invalidate(server: MockNango, nango: NangoClient) -> None:
     """Nothing of the loop's is touched from outside of it."""
+
     def read(_: int) -> int:
         return sum(bool(nango.get_token(*PAIR)) for _ in range(50))
 

@@ -82,9 +82,7 @@ def test_a_text_is_read_as_the_answer_says(
     server: MockNango, nango: NangoClient, kind: str, text: str
 ) -> None:
     """As UTF-8 where nobody knows what it says."""
-    server.provider("github").respond(
-        "GET", "/text", body=b"\xe9", headers={"Content-Type": kind}
-    )
+    server.provider("github").respond("GET", "/text", body=b"\xe9", headers={"Content-Type": kind})
 
     response = nango.direct(*PAIR).get("/text")
 
@@ -171,6 +169,18 @@ def test_a_session_of_calls_shows_its_way(nango: NangoClient) -> None:
     assert repr(nango.proxy(*PAIR, retries=2)) == "<ProviderSession proxy>"
 
 
+def test_statuses_may_come_from_an_iterator(server: MockNango, nango: NangoClient) -> None:
+    """Each call gets all of them."""
+    server.provider("github").respond("GET", "/user", json={})
+    github = nango.proxy(*PAIR, retries=1, retry_on=iter((404, 409)))
+
+    github.get("/user")
+    github.get("/user")
+
+    asked = [request.headers for request in server.requests if "/proxy/" in request.path]
+    assert [headers["Retry-On"] for headers in asked] == ["404,409"] * 2
+
+
 def test_all_of_a_call_is_bounded_by_the_total_limit(server: MockNango) -> None:
     """Unless the call has a limit of its own."""
     server.provider("github").respond("GET", "/slow", json={})
@@ -210,9 +220,7 @@ def test_what_fails_before_there_is_an_answer_raises_as_ever(
     assert caught.value.host == "127.0.0.1"
 
 
-def test_prepare_gives_a_request_for_other_libraries(
-    server: MockNango, nango: NangoClient
-) -> None:
+def test_prepare_gives_a_request_for_other_libraries(server: MockNango, nango: NangoClient) -> None:
     """The same as that of the asynchronous client."""
     prepared = nango.prepare(*PAIR, "GET", "/user", params={"a": "b"})
 
