@@ -320,7 +320,10 @@ class Connections:
         Raises:
             NotFoundError: one of them does not exist; nothing was changed.
         """
-        await self._write_metadata("POST", connection_id, provider_config_key, metadata)
+        writing = self._write_metadata("POST", connection_id, provider_config_key, metadata)
+        # A traceback with captured locals must not show it.
+        del metadata
+        await writing
 
     async def update_metadata(
         self,
@@ -336,7 +339,10 @@ class Connections:
         Raises:
             NotFoundError: one of them does not exist; nothing was changed.
         """
-        await self._write_metadata("PATCH", connection_id, provider_config_key, metadata)
+        writing = self._write_metadata("PATCH", connection_id, provider_config_key, metadata)
+        # A traceback with captured locals must not show it.
+        del metadata
+        await writing
 
     async def _write_metadata(
         self,
