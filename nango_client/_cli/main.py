@@ -127,15 +127,13 @@ def _port(text: str) -> int:
 
 async def _run(options: argparse.Namespace) -> bool:
     """Run a command; say whether all is well."""
-    from nango_client._cli import account
-
     match options.command:
-        case "check":
-            return await account.check(options)
-        case "connections":
-            await account.connections(options)
-        case "connect":
-            await account.connect(options)
+        case "check" | "connections" | "connect" as command:
+            from nango_client._cli import account
+
+            if command == "check":
+                return await account.check(options)
+            await (account.connections if command == "connections" else account.connect)(options)
         case "request":
             from nango_client._cli.request import request
 

@@ -393,7 +393,7 @@ def _metadata(
     connection_id: str | Iterable[str],
     provider_config_key: str,
     metadata: Mapping[str, object],
-) -> "tuple[Request, list[tuple[str, str]]]":
+) -> tuple[Request, list[tuple[str, str]]]:
     """Give the request that writes metadata, and the connections that it changes."""
     one = isinstance(connection_id, str)
     ids = [connection_id] if isinstance(connection_id, str) else list(connection_id)
@@ -409,7 +409,7 @@ def _metadata(
         if len(ids) == 1
         else About(f"{len(ids)} connections of integration {{}}", key, check="all ids"),
         body=json_body(
-            connection_id=ids[0] if one else ids,
+            connection_id=connection_id if one else ids,
             provider_config_key=key,
             metadata=arguments.mapping("metadata", metadata),
         ),

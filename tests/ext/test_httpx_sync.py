@@ -62,7 +62,7 @@ def test_a_401_renews_once(server: MockNango, api: ProviderApi, http: httpx.Clie
 
     assert http.post(f"{api.base_url}/user", json={"a": 1}).status_code == 200
 
-    assert [one.body for one in api.requests] == [b"", b'{"a":1}', b'{"a":1}']
+    assert [one.body.replace(b" ", b"") for one in api.requests] == [b"", *[b'{"a":1}'] * 2]
     assert sum("force_refresh" in one.query for one in server.requests) == 1
 
 

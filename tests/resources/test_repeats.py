@@ -331,3 +331,18 @@ async def test_a_server_error_names_what_it_is_about() -> None:
 
     assert isinstance(error, ServerError)
     assert "integration 'github'" in str(error)
+
+
+@pytest.mark.parametrize("name", ["set_metadata", "update_metadata"])
+async def test_metadata_is_out_of_the_frames_of_a_failure(name: str) -> None:
+    """A traceback with captured locals does not show what users keep."""
+    import traceback
+
+    async with Scripted((500, {})) as server, server.client() as nango:
+        with pytest.raises(ServerError) as raised:
+            await getattr(nango.connections, name)("u", "github", {"key": "kxanaryk"})
+
+    shown = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+    frames = [frame for frame in shown.stack if "nango_client" in frame.filename]
+    assert frames
+    assert not any("kxanaryk" in str(frame.locals) for frame in frames)

@@ -76,6 +76,9 @@ def is_warning(line: str) -> bool:
     """Say whether it is one that is not of gunicorn's or Celery's own making."""
     if "Warning" not in line or "celery" in line.lower() or "Enable tracemalloc" in line:
         return False
+    # Python 3.12 and newer say so of every fork beside a thread; that it works is what is tested.
+    if "use of fork() may lead to deadlocks" in line:
+        return False
     # The socket that gunicorn listens on, which its workers do not close.
     return not ("unclosed <socket" in line and "raddr" not in line)
 
