@@ -97,14 +97,15 @@ def method(node: Method, target: str) -> str:
         body = f"return {target}.{node.name}"
     elif "Iterator[" in returns:
         body = f"return self._bridge.iterate({call})"
-    else:
+    elif isinstance(node, ast.AsyncFunctionDef):
         # No frame that can raise holds what was passed: tracebacks show it.
         names = [argument.partition("=")[0] for argument in arguments_of(node)]
-        verb = "call" if isinstance(node, ast.AsyncFunctionDef) else "in_loop"
-        steps = [f"call = self._bridge.{verb}({call})"]
+        steps = [f"call = self._bridge.call({call})"]
         steps += [f"del {', '.join(names)}"] if names else []
         steps += ["call.result()" if returns == "None" else "return call.result()"]
         body = "\n        ".join(steps)
+    else:
+        body = f"return self._bridge.in_loop({call})"
     if set(HIT_UNLESS) <= {argument.arg for argument in node.args.kwonlyargs}:
         body = HIT + body
     lines = ["    @property"] if is_property else []

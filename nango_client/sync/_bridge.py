@@ -120,11 +120,12 @@ class Bridge:
         """Give a call of a coroutine function, which begins when its result is wanted."""
         return Crossing(self, Job(function, args, kwargs, is_async=True))
 
-    def in_loop(
-        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> "Crossing[T]":
-        """Give a call of a plain function that touches what belongs to the event loop."""
-        return Crossing(self, Job(function, args, kwargs, is_async=False))
+    def in_loop(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Give what a plain function gives that nothing in the event loop may run beside."""
+        with self._lock:
+            if self._worker is None or self._worker.has_ended:
+                return function(*args, **kwargs)
+        return self.run(Job(function, args, kwargs, is_async=False))
 
     def iterate(
         self, function: Callable[P, AsyncIterator[T]], /, *args: P.args, **kwargs: P.kwargs

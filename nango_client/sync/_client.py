@@ -173,7 +173,7 @@ class NangoClient(Methods):
 
     def cache_info(self) -> CacheInfo:
         """Give the cache's counts since the client was made."""
-        return self._bridge.in_loop(self._bridge.client().cache_info).result()
+        return self._bridge.in_loop(self._bridge.client().cache_info)
 
     def direct(
         self,

@@ -1271,11 +1271,9 @@ class Methods:
         refuses a token, it takes ``force_refresh`` to get another one. None matches everything. A
         fetch under way is not cached, and later calls do not wait for it.
         """
-        call = self._bridge.in_loop(
+        return self._bridge.in_loop(
             self._bridge.client().invalidate, connection_id, provider_config_key
         )
-        del connection_id, provider_config_key
-        return call.result()
 
     def invalidate_for(self, event: WebhookEvent) -> int:
         """Drop what a webhook says is replaced, as `invalidate` does; give the number dropped.
@@ -1287,9 +1285,7 @@ class Methods:
         Args:
             event: what `nango_client.webhooks.receive` gave.
         """
-        call = self._bridge.in_loop(self._bridge.client().invalidate_for, event)
-        del event
-        return call.result()
+        return self._bridge.in_loop(self._bridge.client().invalidate_for, event)
 
     def invalidate_shared(
         self, connection_id: str | None = None, provider_config_key: str | None = None

@@ -157,6 +157,11 @@ class Worker:
         """Whether this is the worker's own thread."""
         return threading.current_thread() is self._thread
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether its thread is over."""
+        return not self._thread.is_alive()
+
     def run(self, job: Job[T]) -> T:
         """Do a job and wait for it.
 

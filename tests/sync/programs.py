@@ -34,9 +34,14 @@ def environment(base_url: str, api_key: str, **more: str) -> dict[str, str]:
 
 def run(program: str, server: MockNango) -> str:
     """Give what a program prints; it must end well, in time and without a word on stderr."""
+    return run_against(server.base_url, server.api_key, program)
+
+
+def run_against(base_url: str, api_key: str, program: str) -> str:
+    """Run a program as `run` does, against another server."""
     done = subprocess.run(
         [sys.executable, *STRICT, "-c", program],
-        env=environment(server.base_url, server.api_key),
+        env=environment(base_url, api_key),
         capture_output=True,
         text=True,
         timeout=60,

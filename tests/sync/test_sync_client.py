@@ -300,6 +300,32 @@ def test_an_expiry_is_kept_by_the_clock(server: MockNango, nango: NangoClient) -
     assert len(server.requests) > stale
 
 
+def test_an_entry_past_its_soft_line_is_served_by_the_loop(server: MockNango) -> None:
+    """A renewal may have to begin."""
+    with server.sync_client() as nango:
+        token = nango.get_token(*PAIR)
+        server.advance(250)
+
+        assert nango.get_token(*PAIR) == token
+        assert nango.cache_info().refreshes == 1
+
+
+def test_the_cache_is_read_and_emptied_before_the_first_call_and_after_the_end(
+    server: MockNango,
+) -> None:
+    """A call that asks nobody needs no thread."""
+    with server.sync_client() as nango:
+        assert (nango.invalidate(), nango.cache_info().misses) == (0, 0)
+        assert not threads_of_clients()
+        nango.get_token(*PAIR)
+        assert nango.invalidate(*PAIR) == 1
+        nango.get_token(*PAIR)
+
+    assert nango.cache_info().misses == 2
+    assert nango.invalidate() == 0
+    assert not threads_of_clients()
+
+
 def test_a_client_that_was_not_used_has_no_thread(server: MockNango) -> None:
     """The first call makes it, and `close` ends it, also a second time."""
     nango = server.sync_client()

@@ -166,7 +166,11 @@ import jobs
 from jobs import app
 
 jobs.nango.get_token("user-0", "github")
-app.conf.broker_transport_options = {"data_folder_in": "queue", "data_folder_out": "queue"}
+app.conf.broker_transport_options = {
+    "data_folder_in": "queue",
+    "data_folder_out": "queue",
+    "polling_interval": 0.05,
+}
 app.conf.worker_prefetch_multiplier = 1
 """
 
