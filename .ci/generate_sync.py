@@ -18,7 +18,7 @@ TARGET = PACKAGE / "sync" / "_generated.py"
 Method = ast.FunctionDef | ast.AsyncFunctionDef
 
 # What the synchronous client does in its own way, or not at all.
-OWN = {"close", "closed", "direct", "proxy", "auth", "get_connection", "get_token", "cache_info"}
+OWN = {"close", "closed", "direct", "proxy", "auth", "get_token", "cache_info"}
 
 # What reads a connection is answered in the caller's thread where it is cached.
 HIT_UNLESS = ("force_refresh", "include_refresh_token", "refresh_github_app_jwt_token")

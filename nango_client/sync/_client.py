@@ -15,7 +15,6 @@ from nango_client._events import Event
 from nango_client._provider.session import Pairs
 from nango_client._provider.session import ProviderSession as AsyncProviderSession
 from nango_client.exceptions import ClientClosedError, ConfigurationError
-from nango_client.models import Connection
 from nango_client.sync._bridge import SESSION, Bridge, Recipe
 from nango_client.sync._generated import Methods
 from nango_client.sync._provider import MAX_BODY, ProviderSession
@@ -120,35 +119,6 @@ class NangoClient(Methods):
         May be called twice.
         """
         self._bridge.close()
-
-    def get_connection(
-        self,
-        connection_id: str,
-        provider_config_key: str,
-        *,
-        force_refresh: bool = False,
-        include_refresh_token: bool = False,
-        refresh_github_app_jwt_token: bool = False,
-    ) -> Connection:
-        """Give a connection with its credentials, fresh from Nango or from the cache.
-
-        See `nango_client.NangoClient.get_connection`; a cached answer is given in this thread.
-
-        Raises:
-            NangoError: as there.
-        """
-        if not (force_refresh or include_refresh_token or refresh_github_app_jwt_token):
-            found = self._bridge.hit(connection_id, provider_config_key)
-            if found is not None:
-                return found
-        return self._bridge.call(
-            self._bridge.client().get_connection,
-            connection_id,
-            provider_config_key,
-            force_refresh=force_refresh,
-            include_refresh_token=include_refresh_token,
-            refresh_github_app_jwt_token=refresh_github_app_jwt_token,
-        ).result()
 
     def get_token(
         self, connection_id: str, provider_config_key: str, *, force_refresh: bool = False

@@ -1210,6 +1210,55 @@ class Methods:
         self.syncs: Final = Syncs(bridge, lambda: bridge.client().syncs)
         self.actions: Final = Actions(bridge, lambda: bridge.client().actions)
 
+    def get_connection(
+        self,
+        connection_id: str,
+        provider_config_key: str,
+        *,
+        force_refresh: bool = False,
+        include_refresh_token: bool = False,
+        refresh_github_app_jwt_token: bool = False,
+    ) -> Connection:
+        """Give a connection with its credentials, fresh from Nango or from the cache.
+
+        What Nango answers is given as it is, also a token that has ended already
+        (``connection.credentials.is_expired(now)``); such a one is never cached.
+
+        Args:
+            connection_id: the connection's id, at most 255 characters; ``.`` and ``..`` cannot be
+                asked for, because proxies take them for parts of the path.
+            provider_config_key: the integration's key.
+            force_refresh: skip the cache and make Nango get a new token from the provider.
+            include_refresh_token: ask for the refresh token too; this refreshes nothing.
+            refresh_github_app_jwt_token: make Nango sign a new token of the GitHub app.
+
+        Raises:
+            InvalidArgumentError: Nango could not know such an id; nothing was sent.
+            NotFoundError: there is no such connection.
+            InvalidCredentialsError: Nango could not renew the credentials.
+            NangoError: any other failure, see `nango_client.exceptions`.
+        """
+        if not (force_refresh or include_refresh_token or refresh_github_app_jwt_token):
+            found = self._bridge.hit(connection_id, provider_config_key)
+            if found is not None:
+                return found
+        call = self._bridge.call(
+            self._bridge.client().get_connection,
+            connection_id,
+            provider_config_key,
+            force_refresh=force_refresh,
+            include_refresh_token=include_refresh_token,
+            refresh_github_app_jwt_token=refresh_github_app_jwt_token,
+        )
+        del (
+            connection_id,
+            provider_config_key,
+            force_refresh,
+            include_refresh_token,
+            refresh_github_app_jwt_token,
+        )
+        return call.result()
+
     def prepare(
         self,
         connection_id: str,

@@ -44,7 +44,6 @@ class Job(Generic[T]):
         "_error",
         "_function",
         "_is_async",
-        "_is_given_up",
         "_kwargs",
         "_result",
         "_task",
@@ -62,7 +61,6 @@ class Job(Generic[T]):
         self._args = args
         self._kwargs = kwargs
         self._is_async = is_async
-        self._is_given_up = False
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._result: T
@@ -91,12 +89,10 @@ class Job(Generic[T]):
 
     def begin(self) -> None:
         """Start, in the worker's thread."""
-        if not self._is_given_up:
-            self._task = asyncio.get_running_loop().create_task(self.run())
+        self._task = asyncio.get_running_loop().create_task(self.run())
 
     def give_up(self) -> None:
-        """Cancel, in the worker's thread: nobody waits any more."""
-        self._is_given_up = True
+        """Cancel, in the worker's thread: nobody waits any more. It may never have begun."""
         if self._task is not None:
             self._task.cancel()
 

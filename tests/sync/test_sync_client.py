@@ -71,6 +71,7 @@ def test_every_option_reaches_the_server(server: MockNango, nango: NangoClient) 
 
     second = nango.get_token(*PAIR, force_refresh=True)
     nango.get_connection(*PAIR, include_refresh_token=True)
+    nango.connections.get(*PAIR, force_refresh=True)
 
     assert first != second
     queries = [request.query for request in server.requests]
@@ -78,6 +79,7 @@ def test_every_option_reaches_the_server(server: MockNango, nango: NangoClient) 
         ["provider_config_key"],
         ["force_refresh", "provider_config_key"],
         ["provider_config_key", "refresh_token"],
+        ["force_refresh", "provider_config_key"],
     ]
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -348,6 +348,30 @@ def test_whatever_a_signal_raises_ends_the_call(server: MockNango) -> None:
         signal.signal(signal.SIGALRM, before)
 
     assert len(server.requests) == 1
+
+
+def test_a_signal_before_a_call_has_begun_leaves_nothing(
+    server: MockNango, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call is not made, and the next one is."""
+    with server.sync_client() as nango:
+        nango.get_token("user-42", "github")
+        worker = nango._bridge._worker
+        assert worker is not None
+        with monkeypatch.context() as patch:
+            tell = worker._tell
+
+            def interrupted(callback: Callable[[], None]) -> None:
+                patch.setattr(worker, "_tell", tell)
+                raise KeyboardInterrupt
+
+            patch.setattr(worker, "_tell", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                nango.get_token("user-42", "github", force_refresh=True)
+
+        nango.get_token("user-42", "github", force_refresh=True)
+
+    assert len(server.requests) == 2
 
 
 def test_a_client_may_be_made_where_forks_are_unknown(server: MockNango) -> None:

@@ -1,5 +1,7 @@
 """Whole answers of providers."""
 
+import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -207,6 +209,25 @@ def test_an_answer_that_breaks_off_is_an_error_of_ours(
         nango.direct(*PAIR).get("/broken")
 
     assert type(caught.value).__module__ == "nango_client"
+
+
+def test_an_answer_that_stalls_is_a_timeout(nango: NangoClient) -> None:
+    """The limit covers the body."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def stall() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+                connection.recv(1)
+
+        thread = threading.Thread(target=stall)
+        thread.start()
+        provider = nango.direct(*PAIR, base_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(RequestTimeoutError, match="did not come in time"):
+            provider.get("/x", timeout=0.3)
+        thread.join()
 
 
 def test_what_fails_before_there_is_an_answer_raises_as_ever(
