@@ -20,7 +20,7 @@ import plots
 
 BENCHMARKS = (
     *("fetch", "direct", "decode", "hits", "shared", "herd", "memory", "imports", "lists"),
-    *("webhooks", "sync"),
+    *("webhooks", "sync", "conduct"),
 )
 PACKAGES = (
     "nango-client", "aiohttp", "attrs", "cattrs", "tenacity", "yarl", "multidict", "orjson",
