@@ -27,30 +27,6 @@ def server(nango_server: MockNango, monkeypatch: pytest.MonkeyPatch) -> MockNang
     return nango_server
 
 
-def test_demo_shows_the_main_job(capsys: pytest.CaptureFixture[str]) -> None:
-    """`demo` ends well and shows fetch, hit, renewal, retry, outage, expiry and advice."""
-    code = main(["demo"])
-
-    shown = capsys.readouterr().out
-    assert code == 0
-    for expected in (
-        "OAuth2Credentials: access_token ends at",
-        "ApiKeyCredentials: api_key of",
-        "NoTokenError",
-        "1,000 calls, 0 requests",
-        "a renewal began: True",
-        "ours is another one: True",
-        "200, ada",
-        "200 after 2 requests and 1 renewal",
-        "503 -> 200",
-        "the same token still serves: True",
-        "ServerError",
-        "ReconnectRequiredError",
-    ):
-        assert expected in shown
-    assert "False" not in shown
-
-
 @pytest.mark.parametrize("as_json", [False, True])
 def test_get_masks_what_may_be_secret(
     server: MockNango, capsys: pytest.CaptureFixture[str], *, as_json: bool

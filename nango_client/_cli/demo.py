@@ -1,131 +1,124 @@
 """A tour of the client against a mock server in this process: no account and no network needed."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections import Counter
 
+from nango_client import webhooks
 from nango_client._client import NangoClient
 from nango_client._config import RetryPolicy
-from nango_client._events import Event
-from nango_client.exceptions import APIStatusError, NoTokenError, ReconnectRequiredError
-from nango_client.models import (
-    ApiKeyCredentials,
-    BasicCredentials,
-    Credentials,
-    OAuth2Credentials,
-)
+from nango_client.exceptions import APIStatusError, InvalidSignatureError, ReconnectRequiredError
 from nango_client.testing import MockNango
+
+_USER = {"end_user_id": "ada"}
 
 
 async def run_demo() -> None:
-    """Print what the client does on good days and bad ones."""
-    events: list[Event] = []
-    async with MockNango() as server:
-        server.add_connection("user-42", "github", expires_in=3600.0)
-        server.add_connection("user-43", "github", expires_in=600.0)
-        server.add_connection("user-42", "algolia", "API_KEY")
-        server.add_connection("user-42", "ashby", "BASIC")
-        server.add_connection("user-42", "ghost", "JWT")
-        async with server.client(
-            on_event=events.append, retry=RetryPolicy(initial_delay=0.05)
-        ) as nango:
-            print(f"A mock Nango server answers at {server.base_url}; time is moved by hand.\n")
-            await _show_kinds(nango)
-            await _show_cache(nango, server, events)
-            await _show_provider(nango, server)
-            await _show_trouble(nango, server, events)
-    print("Next: nango-client get CONNECTION_ID PROVIDER_CONFIG_KEY, with NANGO_API_KEY set.")
+    """Tell the story of a connection, and after each chapter what reached the servers."""
+    async with MockNango() as server, server.client(retry=RetryPolicy(initial_delay=0.0)) as nango:
+        server.add_integration("github", provider="github")
+        server.provider("github").respond("GET", "/user", json={"login": "ada"})
+        print(f"A mock Nango server answers at {server.base_url}; time is moved by hand.")
+        connection_id = await _connect(nango, server)
+        await _receive(nango, server, connection_id)
+        await _cache(nango, server, connection_id)
+        await _call(nango, server, connection_id)
+        await _end(nango, server, connection_id)
+        await _outage(nango, server, connection_id)
+    print("\nNext: nango-client get CONNECTION_ID PROVIDER_CONFIG_KEY, with NANGO_API_KEY set.")
 
 
-async def _show_kinds(nango: NangoClient) -> None:
-    _title("Four kinds of credentials, each with its own typed fields")
-    for integration in ("github", "algolia", "ashby", "ghost"):
-        connection = await nango.get_connection("user-42", integration)
-        _say(integration, _describe(connection.credentials))
+async def _connect(nango: NangoClient, server: MockNango) -> str:
+    _title("1. A user connects: your server makes a session, the browser does the rest")
+    session = await nango.connect_sessions.create(tags=_USER, allowed_integrations=["github"])
+    _say("your server", "has a link for Ada, good for 30 minutes")
+    connection_id = server.complete_connect_session(session, "github")
+    _say("the browser", "shows it; Ada signs in at GitHub; Nango makes a connection, ID")
+    _show_requests(server, connection_id)
+    return connection_id
+
+
+async def _receive(nango: NangoClient, server: MockNango, connection_id: str) -> None:
+    _title("2. Nango tells your server by webhook, which checks who sent it")
+    hook = server.webhook("auth", connection_id, "github", operation="creation")
+    event = webhooks.receive(hook.body, hook.headers, server.signing_key)
+    _say("as it came", f"{type(event).__name__}, signed by Nango")
     try:
-        await nango.get_token("user-42", "ashby")
-    except NoTokenError as error:
-        _say("get_token", f"NoTokenError: {error}")
+        webhooks.receive(hook.body.replace(b"github", b"gitlab"), hook.headers, server.signing_key)
+    except InvalidSignatureError as error:
+        _say("changed", type(error).__name__)
+    found = await nango.connections.first(connection_id=connection_id)
+    _say("whose it is", found.tags["end_user_id"] if found else "nobody's")
+    _show_requests(server, connection_id)
 
 
-async def _show_cache(nango: NangoClient, server: MockNango, events: list[Event]) -> None:
-    _title("The cache: one request, then answers from memory")
-    first = await nango.get_token("user-42", "github")
-    before = len(server.requests)
-    for _ in range(1000):
-        await nango.get_token("user-42", "github")
-    _say("hits", f"1,000 calls, {len(server.requests) - before} requests")
-
-    _title("Renewal ahead of expiry: the old token serves while a new one is fetched")
-    server.advance(250)
-    events.clear()
-    await nango.get_token("user-42", "github")
-    _say("after 250 s", f"served at once; a renewal began: {_happened(events, 'renewal')}")
-    server.advance(3000)
-    second = await nango.get_token("user-42", "github")
-    _say("after 3,250 s", f"Nango renewed the token; ours is another one: {first != second}")
+async def _cache(nango: NangoClient, server: MockNango, connection_id: str) -> None:
+    _title("3. A token: fetched once, then answered from memory")
+    for _ in range(10):
+        await asyncio.gather(*(nango.get_token(connection_id, "github") for _ in range(1000)))
+    info = nango.cache_info()
+    _say("10,000 calls", f"{info.misses} fetched, {info.coalesced} waited for it, {info.hits} hits")
+    _show_requests(server, connection_id)
 
 
-async def _show_provider(nango: NangoClient, server: MockNango) -> None:
-    _title("A call of the provider: base URL and credentials are put in here, with no hop")
-    api = server.provider("github")
-    api.respond("GET", "/user", json={"login": "ada"})
-    github = nango.direct("user-42", "github")
-    async with github.get("/user") as response:
-        _say("GET /user", f"{response.status}, {(await response.json())['login']}")
-    server.revoke_token("user-42", "github")
-    before = server.refresh_count("user-42", "github")
-    seen = len(api.requests)
-    async with github.get("/user") as response:
-        renewals = server.refresh_count("user-42", "github") - before
-        _say(
-            "token revoked",
-            f"{response.status} after {len(api.requests) - seen} requests and {renewals} renewal: "
-            "the provider said 401, Nango renewed",
-        )
+async def _call(nango: NangoClient, server: MockNango, connection_id: str) -> None:
+    _title("4. A call of GitHub: address and credentials are put in here, with no hop")
+    _say("GET /user", await _login(nango, connection_id))
+    _show_requests(server, connection_id)
 
 
-async def _show_trouble(nango: NangoClient, server: MockNango, events: list[Event]) -> None:
-    _title("A failure that a retry mends")
-    server.fail_next(503)
-    events.clear()
-    await nango.get_connection("user-42", "github", include_refresh_token=True)
-    _say("503, then 200", " -> ".join(str(e.status) for e in events if e.kind == "attempt"))
+async def _end(nango: NangoClient, server: MockNango, connection_id: str) -> None:
+    _title("5. The token ends: what can be renewed is, and else the user is asked")
 
-    _title("An outage of Nango: what is cached goes on serving, but never past its expiry")
-    token = await nango.get_token("user-42", "github")
-    server.fail_next(500, times=1000, connection_id="user-42")
-    server.advance(1200)
-    served = await asyncio.gather(*(nango.get_token("user-42", "github") for _ in range(100)))
-    _say("20 min into it", f"100 callers, the same token still serves: {set(served) == {token}}")
+    async def call(label: str) -> None:
+        login = await _login(nango, connection_id)
+        renewals = server.refresh_count(connection_id, "github")
+        _say(label, f"{login}; renewed so far: {renewals}")
+
+    server.advance(3600)
+    await call("it expired")
+    server.revoke_token(connection_id, "github")
+    await call("it was revoked")
+    server.break_refresh(connection_id, "github", exhausted=True)
     server.advance(3600)
     try:
-        await nango.get_token("user-42", "github")
-    except APIStatusError as error:
-        _say("once it ended", f"{type(error).__name__}: {error}")
-
-    _title("An error that says what to do")
-    server.break_refresh("user-43", "github", exhausted=True)
-    try:
-        await nango.get_token("user-43", "github")
+        await nango.get_token(connection_id, "github")
     except ReconnectRequiredError as error:
-        _say("revoked", f"{type(error).__name__}: {error}")
-    print()
+        _say("Ada withdrew it", type(error).__name__)
+    session = await nango.connect_sessions.reconnect(connection_id, "github", tags=_USER)
+    server.complete_connect_session(session, "github")
+    nango.invalidate(connection_id, "github")
+    await call("she reconnected")
+    _show_requests(server, connection_id)
 
 
-def _describe(credentials: Credentials) -> str:
-    match credentials:
-        case OAuth2Credentials(expires_at=datetime() as end):
-            return f"OAuth2Credentials: access_token ends at {end.astimezone(UTC):%H:%M:%S} UTC"
-        case ApiKeyCredentials(api_key=api_key):
-            return f"ApiKeyCredentials: api_key of {len(api_key)} characters"
-        case BasicCredentials(username=username):
-            return f"BasicCredentials: username {username!r}"
-        case other:
-            return f"{type(other).__name__}: has an end: {other.expires_at is not None}"
+async def _outage(nango: NangoClient, server: MockNango, connection_id: str) -> None:
+    _title("6. Nango is down: what is in memory serves on, but never past its end")
+    server.fail_next(503, times=1000)
+    server.advance(1800)
+    logins = await asyncio.gather(*(_login(nango, connection_id) for _ in range(100)))
+    _say("after 30 min", f"100 calls: {', '.join(set(logins))}")
+    server.advance(1800)
+    try:
+        await nango.get_token(connection_id, "github")
+    except APIStatusError as error:
+        _say("after 60 min", f"{type(error).__name__}, once the token has ended")
+    _show_requests(server, connection_id)
 
 
-def _happened(events: list[Event], kind: str) -> bool:
-    return any(event.kind == kind for event in events)
+async def _login(nango: NangoClient, connection_id: str) -> str:
+    async with nango.direct(connection_id, "github").get("/user") as response:
+        return f"{response.status}, {(await response.json())['login']}"
+
+
+def _show_requests(server: MockNango, connection_id: str) -> None:
+    """Say what has reached the servers since the last time, in the order of the first of a kind."""
+    github = server.provider("github")
+    for label, requests in (("at Nango", server.requests), ("at GitHub", github.requests)):
+        counts = Counter(f"{request.method} {request.path}" for request in requests)
+        for line, count in counts.items():
+            times = f", {count} times" if count > 1 else ""
+            _say(f"-> {label}", line.replace(connection_id, "ID") + times)
+        requests.clear()
 
 
 def _title(text: str) -> None:

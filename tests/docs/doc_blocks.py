@@ -6,6 +6,7 @@ What a block is follows from its language, and from a directive: an HTML comment
 ``python``                                  runs; one with ``asyncio.run`` as a program of its own,
                                             others in one namespace per page, ``await`` allowed
 ``<!-- block: file NAME -->``, ``python``   is saved; a later block has to run or import it
+``<!-- block: add to NAME -->``, python     is added at the end of a saved file, two lines below
 ``console``                                 lines after ``$`` run; others are their output
 ``<!-- block: background -->``, console     the one command goes on to the end of the page
 ``text`` after a block that runs            its output; ``...`` stands for anything
@@ -48,7 +49,17 @@ from nango_client.testing import MockNango
 
 ROOT: Final = Path(__file__).parents[2]
 
-Kind = Literal["fragment", "program", "file", "console", "background", "output", "data", "excused"]
+Kind = Literal[
+    "fragment",
+    "program",
+    "file",
+    "addition",
+    "console",
+    "background",
+    "output",
+    "data",
+    "excused",
+]
 
 # pytest-asyncio warns without it; it is what will be the default.
 _LOOP_SCOPE = "asyncio_default_fixture_loop_scope=function"
@@ -138,6 +149,8 @@ def _kind_of(
     if language == "python":
         if word == "file":
             return "file", rest
+        if directive.startswith("add to "):
+            return "addition", directive.removeprefix("add to ")
         return ("program" if "asyncio.run(" in text else "fragment"), ""
     if language == "console":
         return ("background" if word == "background" else "console"), ""
@@ -198,6 +211,9 @@ class Reader:
                     self._run_python(source, block)
             case "file":
                 (self._folder / block.name).write_text(block.text)
+            case "addition":
+                file = self._folder / block.name
+                file.write_text(f"{file.read_text()}\n\n{block.text}")
             case "console":
                 self._run_console(block)
             case "background":
@@ -240,6 +256,8 @@ class Reader:
                     runpy.run_path(script, run_name="__main__")
                 finally:
                     sys.argv = saved
+                    # The next program starts anew, with what the files hold then.
+                    _forget_modules_of(self._folder)
             case _:
                 raise AssertionError(f"the docs' reader does not know the command {words}")
 
