@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from nango_client.testing._delivery import deliver
+from nango_client.testing._account.provider_api import ProviderApis
+from nango_client.testing._account.webhooks import Outbox, deliver
 from nango_client.testing._http import HttpThread
-from nango_client.testing._outbox import Outbox
-from nango_client.testing._provider_api import ProviderApis
 from nango_client.testing._state import NangoState
 
 if TYPE_CHECKING:
