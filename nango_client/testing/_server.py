@@ -104,13 +104,7 @@ class MockNango(NangoState):
         """
         from nango_client import NangoClient
 
-        merged: ClientOptions = {
-            "api_key": self.api_key,
-            "base_url": self.base_url,
-            "clock": self.clock,
-            **options,
-        }
-        return NangoClient(**merged)
+        return NangoClient(**self._own_options() | options)
 
     def sync_client(self, **options: Unpack[ClientOptions]) -> "SyncNangoClient":
         """Make a synchronous client of this server, on the same clock.
@@ -121,13 +115,10 @@ class MockNango(NangoState):
         """
         from nango_client.sync import NangoClient
 
-        merged: ClientOptions = {
-            "api_key": self.api_key,
-            "base_url": self.base_url,
-            "clock": self.clock,
-            **options,
-        }
-        return NangoClient(**merged)
+        return NangoClient(**self._own_options() | options)
+
+    def _own_options(self) -> ClientOptions:
+        return {"api_key": self.api_key, "base_url": self.base_url, "clock": self.clock}
 
     def start(self) -> None:
         """Start the server; `with` does it too.

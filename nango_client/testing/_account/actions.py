@@ -12,8 +12,8 @@ from nango_client.testing._account.functions import Functions
 from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._account.webhooks import Outbox
 from nango_client.testing._messages import Answer, error_answer, json_answer
-from nango_client.testing._payloads.credentials import to_json
-from nango_client.testing._payloads.values import NAME, fits
+from nango_client.testing._payloads.values import check_name
+from nango_client.testing._payloads.wire import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,8 +159,7 @@ class ActionControls(Controls):
             TypeError: the result is not JSON, or a coroutine function.
             ValueError: no action can have this name, or the delay is negative.
         """
-        if not fits(NAME, name):
-            raise ValueError(f"an action's name is letters, digits, _ and -: {name!r}")
+        check_name("an action", name)
         if not async_delay >= 0:
             raise ValueError(f"async_delay is seconds, not {async_delay}")
         if inspect.iscoroutinefunction(result):

@@ -1,10 +1,9 @@
 """What all subjects of a made-up Nango account share."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
-from nango_client._wire.timestamps import format_timestamp
 from nango_client.testing._clock import FakeClock
 from nango_client.testing._payloads.credentials import TokenMaker
 
@@ -81,6 +80,12 @@ class Controls:
         self._account = account
 
 
-def written(seconds: float) -> str:
-    """Write epoch seconds as most of the API's answers do, with milliseconds and ``Z``."""
-    return format_timestamp(datetime.fromtimestamp(seconds, UTC))
+def check_members(of: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse members that a thing does not have.
+
+    Raises:
+        TypeError: there are such; the text names them, and those that there are.
+    """
+    if unknown := set(given) - set(known):
+        names = ", ".join(sorted(unknown))
+        raise TypeError(f"{of} has no {names}; it has {', '.join(sorted(known))}")

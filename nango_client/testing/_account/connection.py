@@ -1,7 +1,6 @@
 """One connection at the server: its credentials, when they are renewed, and how that fails."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import attrs
@@ -10,7 +9,6 @@ from nango_client._wire.jsonlib import as_object
 from nango_client._wire.timestamps import parse_timestamp
 from nango_client.testing._payloads.credentials import (
     TokenMaker,
-    Wire,
     end_of,
     is_renewable,
     parts_of,
@@ -18,6 +16,7 @@ from nango_client.testing._payloads.credentials import (
     replace_secrets,
     without_refresh_tokens,
 )
+from nango_client.testing._payloads.wire import Wire, stored_timestamp
 
 _BACKOFF: Final = 30.0
 _DEFAULT_LIFETIME: Final = 3600.0
@@ -38,11 +37,6 @@ class RenewalError(Exception):
         self.status = status
         self.message = message
         self.was_tried = message not in (BACKING_OFF, _GIVEN_UP)
-
-
-def stored_timestamp(seconds: float) -> str:
-    """Write epoch seconds as the server writes the dates of a connection."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 @attrs.define(kw_only=True)

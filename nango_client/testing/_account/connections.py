@@ -3,27 +3,23 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from nango_client.testing._account.base import Account, Controls, Subject
-from nango_client.testing._account.connection import StoredConnection, stored_timestamp
+from nango_client.testing._account.base import Account, Controls, Subject, check_members
+from nango_client.testing._account.connection import StoredConnection
 from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._payloads.credentials import (
     TokenMaker,
-    Wire,
     expires,
     made_up_credentials,
     parts_of,
     set_end,
-    to_json,
 )
 from nango_client.testing._payloads.values import (
-    CONNECTION_ID,
-    ID_RULE,
-    KEY_RULE,
-    PROVIDER_CONFIG_KEY,
-    fits,
+    check_connection_id,
+    check_key,
     stored_end_user,
     tags_of,
 )
+from nango_client.testing._payloads.wire import Wire, stored_timestamp, to_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -204,15 +200,9 @@ class ConnectionControls(Controls):
             TypeError: a field is not one of these, or not JSON.
             ValueError: Nango takes no such id, or there is no such type.
         """
-        if not fits(CONNECTION_ID, connection_id):
-            raise ValueError(f"connection_id is {ID_RULE}: {connection_id!r}")
-        if not fits(PROVIDER_CONFIG_KEY, provider_config_key):
-            raise ValueError(f"provider_config_key is {KEY_RULE}: {provider_config_key!r}")
-        if unknown := fields.keys() - ConnectionFields.__optional_keys__:
-            raise TypeError(
-                f"a connection has no {', '.join(sorted(unknown))}; it has "
-                + ", ".join(sorted(ConnectionFields.__optional_keys__))
-            )
+        check_connection_id(connection_id)
+        check_key(provider_config_key)
+        check_members("a connection", fields, ConnectionFields.__optional_keys__)
         account = self._account
         with account.lock:
             wire = wire_credentials(credentials or "OAUTH2", account.fake)

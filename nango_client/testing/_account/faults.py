@@ -3,28 +3,10 @@
 from collections.abc import Mapping
 
 import attrs
-from multidict import CIMultiDict
 
 from nango_client.testing._account.base import Account, Controls
-from nango_client.testing._messages import (
-    HTML_TYPE,
-    Answer,
-    RecordedRequest,
-    error_answer,
-    json_answer,
-)
-
-_BODILESS = (204, 304)
-
-# What the server itself says at these; anything else that fails is one of its plain errors.
-_CODES: Mapping[int, str] = {
-    400: "invalid_request",
-    401: "unknown_account",
-    403: "forbidden",
-    404: "not_found",
-    424: "invalid_credentials",
-    429: "too_many_request",
-}
+from nango_client.testing._account.scripted import failure
+from nango_client.testing._messages import Answer, RecordedRequest
 
 
 @attrs.define(kw_only=True)
@@ -70,49 +52,6 @@ class Script:
         return None
 
 
-def scripted_answer(
-    status: int,
-    headers: Mapping[str, str] | None,
-    code: str | None,
-    message: str | None,
-    body: object,
-) -> Answer:
-    """Make the answer that `fail_next` describes.
-
-    Raises:
-        TypeError: `body` stands beside `code` or `message`, which it replaces, or is not JSON.
-        ValueError: HTTP knows no such status or header.
-    """
-    if not 200 <= status <= 599:  # noqa: PLR2004
-        raise ValueError(f"an answer's status is from 200 to 599, not {status}")
-    if body is None:
-        plain = error_answer(status, code or _CODES.get(status, "server_error"), message=message)
-    elif code is not None or message is not None:
-        raise TypeError("fail_next() takes body, or code and message, not both")
-    elif isinstance(body, bytes):
-        plain = Answer(status, body)
-    elif isinstance(body, str):
-        plain = Answer(status, body.encode(), CIMultiDict({"Content-Type": HTML_TYPE}))
-    else:
-        plain = json_answer(status, body)
-    if status in _BODILESS:
-        plain = Answer(status)
-    plain.headers.update(checked_headers(headers or {}))
-    return plain
-
-
-def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Give headers back if HTTP knows such.
-
-    Raises:
-        ValueError: it does not.
-    """
-    for name, value in headers.items():
-        if not name or any(c in "\r\n" or c > "\xff" for c in name + value):
-            raise ValueError(f"no header can be {name!r}: {value!r}")
-    return headers
-
-
 class FaultControls(Controls):
     """What tests do to the answers to come."""
 
@@ -154,7 +93,7 @@ class FaultControls(Controls):
             self._outcomes,
             Fault(
                 times=times,
-                answer=scripted_answer(status, headers, code, message, body),
+                answer=failure(status, headers, code, message, body),
                 connection_id=connection_id,
                 provider_config_key=provider_config_key,
             ),

@@ -4,10 +4,10 @@ from typing import Final, Literal
 
 import attrs
 
-from nango_client.testing._account.base import Account, Controls, Subject, written
+from nango_client.testing._account.base import Account, Controls, Subject
 from nango_client.testing._account.integrations import Integrations
-from nango_client.testing._payloads.credentials import Wire, to_json
-from nango_client.testing._payloads.values import NAME, fits
+from nango_client.testing._payloads.values import check_name
+from nango_client.testing._payloads.wire import Wire, to_json, written
 
 TYPES: Final = ("sync", "action", "on-event")
 
@@ -114,8 +114,7 @@ class FunctionControls(Controls):
         """
         if type not in TYPES:
             raise ValueError(f"a function is one of {', '.join(TYPES)}, not {type!r}")
-        if not fits(NAME, name):
-            raise ValueError(f"a function's name is letters, digits, _ and -: {name!r}")
+        check_name("a function", name)
         wire: Wire = to_json(fields)
         with self._account.lock:
             integrations = self._account.of(Integrations)

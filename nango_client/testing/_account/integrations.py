@@ -6,10 +6,10 @@ from typing import Any, Final, TypedDict, Unpack
 
 import attrs
 
-from nango_client.testing._account.base import Account, Controls, Subject, written
+from nango_client.testing._account.base import Account, Controls, Subject, check_members
 from nango_client.testing._account.providers import Providers
-from nango_client.testing._payloads.credentials import Wire, to_json
-from nango_client.testing._payloads.values import KEY_RULE, NAME, PROVIDER_CONFIG_KEY, fits
+from nango_client.testing._payloads.values import check_key, check_name
+from nango_client.testing._payloads.wire import Wire, to_json, written
 
 _CREDENTIALS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(
@@ -132,17 +132,11 @@ class IntegrationControls(Controls):
             TypeError: a field is not one of these, or not JSON.
             ValueError: Nango takes no such key or name.
         """
-        if not fits(PROVIDER_CONFIG_KEY, provider_config_key):
-            raise ValueError(f"provider_config_key is {KEY_RULE}: {provider_config_key!r}")
-        if unknown := fields.keys() - IntegrationFields.__optional_keys__:
-            raise TypeError(
-                f"an integration has no {', '.join(sorted(unknown))}; it has "
-                + ", ".join(sorted(IntegrationFields.__optional_keys__))
-            )
+        check_key(provider_config_key)
+        check_members("an integration", fields, IntegrationFields.__optional_keys__)
         wire: Wire = to_json(fields)
         name = provider or re.sub(r"[^a-zA-Z0-9_-]", "-", provider_config_key)
-        if not fits(NAME, name):
-            raise ValueError(f"a provider's name is letters, digits, _ and -: {name!r}")
+        check_name("a provider", name)
         given: Wire = wire.get("credentials") or {}
         mode = given.get("type", "OAUTH2")
         with self._account.lock:

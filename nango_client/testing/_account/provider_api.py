@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
-from multidict import CIMultiDict
 
 from nango_client.testing._account.base import Account, Subject
-from nango_client.testing._account.faults import checked_headers
+from nango_client.testing._account.scripted import response
 from nango_client.testing._messages import (
     Answer,
     Reaction,
@@ -16,12 +15,9 @@ from nango_client.testing._messages import (
     UnexpectedRequest,
     json_answer,
 )
-from nango_client.testing._payloads.credentials import to_json
 
 if TYPE_CHECKING:
     from nango_client.testing._http import Handler
-
-_BODILESS: Final = (204, 304)
 
 
 @attrs.define(kw_only=True)
@@ -132,7 +128,7 @@ class ProviderApi:
             method=method.upper(),
             path="/" + path.removeprefix("/"),
             query=query,
-            answer=_answer(status, json, headers, body),
+            answer=response(status, json, headers, body),
             times=times,
         )
         with self._apis.account.lock:
@@ -177,26 +173,6 @@ class ProviderApi:
     def _known(self) -> str:
         known = {f"{rule.method} {rule.path}" for rule in self._rules}
         return f"api.respond(...) makes one; known: {', '.join(sorted(known)) or 'none'}"
-
-
-def _answer(
-    status: int, json: object, headers: Mapping[str, str] | None, body: str | bytes | None
-) -> Answer:
-    if not 200 <= status <= 599:  # noqa: PLR2004
-        raise ValueError(f"an answer's status is from 200 to 599, not {status}")
-    if json is not None and body is not None:
-        raise TypeError("respond() takes json or body, not both")
-    if isinstance(body, str):
-        text = CIMultiDict({"Content-Type": "text/plain; charset=utf-8"})
-        made = Answer(status, body.encode(), text)
-    elif body is not None:
-        made = Answer(status, body, CIMultiDict({"Content-Type": "application/octet-stream"}))
-    elif status in _BODILESS:
-        made = Answer(status)
-    else:
-        made = json_answer(status, to_json(json))
-    made.headers.update(checked_headers(headers or {}))
-    return made
 
 
 class ProviderApis(Subject):

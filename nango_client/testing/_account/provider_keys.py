@@ -10,8 +10,9 @@ from nango_client.testing._account.connection import StoredConnection
 from nango_client.testing._account.connections import Connections
 from nango_client.testing._account.provider_api import ProviderApi, ProviderApis
 from nango_client.testing._messages import RecordedRequest
-from nango_client.testing._payloads.credentials import RENEWED_FIELDS, Wire, end_of, parts_of
-from nango_client.testing._payloads.values import NAME, fits
+from nango_client.testing._payloads.credentials import RENEWED_FIELDS, end_of, parts_of
+from nango_client.testing._payloads.values import check_name
+from nango_client.testing._payloads.wire import Wire
 
 # What a request shows of credentials that are never renewed.
 _SHOWN = {"API_KEY": ("apiKey",), "OAUTH1": ("oauth_token",), "TBA": ("token_id",)}
@@ -57,8 +58,7 @@ class ProviderApiControls(Controls):
         Raises:
             ValueError: no provider can have this name.
         """
-        if not fits(NAME, name):
-            raise ValueError(f"a provider's name is letters, digits, _ and -: {name!r}")
+        check_name("a provider", name)
         with self._account.lock:
             return self._account.of(ProviderApis).get(name)
 

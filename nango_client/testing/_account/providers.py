@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from nango_client.testing._account.base import Account, Controls, Subject
 from nango_client.testing._account.provider_api import ProviderApis
-from nango_client.testing._payloads.credentials import Wire, to_json
-from nango_client.testing._payloads.values import NAME, fits
+from nango_client.testing._payloads.values import check_name
+from nango_client.testing._payloads.wire import Wire, to_json
 
 # A few that tests like to name; others come with the first integration or connection of theirs.
 _WELL_KNOWN: Final = {
@@ -123,8 +123,7 @@ class ProviderControls(Controls):
             TypeError: a field is not JSON.
             ValueError: no provider can have this name.
         """
-        if not fits(NAME, name):
-            raise ValueError(f"a provider's name is letters, digits, _ and -: {name!r}")
+        check_name("a provider", name)
         entry: Wire = to_json({"display_name": name, "auth_mode": auth_mode, **fields})
         if proxy is not None:
             entry["proxy"] = to_json(proxy)

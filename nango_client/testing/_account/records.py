@@ -3,21 +3,19 @@
 import base64
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import attrs
 
 from nango_client.testing._account.base import Account, Controls, Subject
 from nango_client.testing._account.connections import Connections
-from nango_client.testing._payloads.credentials import Wire, to_json
-from nango_client.testing._payloads.values import MODEL, NAME, fits
+from nango_client.testing._payloads.values import check_model, check_name
+from nango_client.testing._payloads.wire import Wire, microseconds, stamp, to_json
 
 BASE: Final = "base"
 """The variant of a sync that has no others."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 # Records that change together are ordered by their inner ids, which look random: so do these.
 _IDS: Final = uuid.UUID("a4a6a0c8-3b0c-4f0f-9f5c-3d5a3a0f6d11")
 
@@ -51,25 +49,6 @@ class Place(NamedTuple):
         """
         moment, _, inner_id = base64.b64decode(cursor, validate=True).decode().partition("||")
         return cls(microseconds(datetime.fromisoformat(moment)), str(uuid.UUID(inner_id)))
-
-
-def microseconds(moment: datetime) -> int:
-    """Give the microseconds since the epoch.
-
-    Raises:
-        ValueError: the moment does not say in which time zone it is.
-    """
-    if moment.tzinfo is None:
-        raise ValueError(f"a moment without a time zone: {moment}")
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def stamp(moment: int) -> str:
-    """Write a moment as the server writes those of records: up to six digits, and an offset."""
-    text = (_EPOCH + moment * _MICROSECOND).isoformat(timespec="microseconds")
-    whole, _, rest = text.partition(".")
-    digits = rest.removesuffix("+00:00").rstrip("0")
-    return f"{whole}.{digits}+00:00" if digits else f"{whole}+00:00"
 
 
 @attrs.define(kw_only=True)
@@ -297,23 +276,9 @@ class RecordControls(Controls):
 
     def _where(self, connection_id: str, key: str, model: str, variant: str) -> Where:
         check_model(model)
-        if not fits(NAME, variant):
-            raise ValueError(f"a variant's name is letters, digits, _ and -: {variant!r}")
+        check_name("a variant", variant)
         self._account.of(Connections).get(connection_id, key)
         return Where(connection_id, key, model, variant)
-
-
-def check_model(model: str) -> None:
-    """Refuse a name that no model has.
-
-    Raises:
-        ValueError: it is such a name.
-    """
-    if not fits(MODEL, model):
-        raise ValueError(
-            f"a model's name is two or more letters, digits, _ and -, and begins with one of A-Z: "
-            f"{model!r}"
-        )
 
 
 def _record_id(record: Wire) -> str:

@@ -15,7 +15,7 @@ from nango_client.testing._account.connections import (
 from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._account.webhooks import Outbox
 from nango_client.testing._api.checks import SESSION_PREFIX
-from nango_client.testing._payloads.credentials import Wire
+from nango_client.testing._payloads.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import attrs
 
-from nango_client.testing._account.base import Account, Controls, Subject, written
+from nango_client.testing._account.base import Account, Controls, Subject
 from nango_client.testing._account.connections import Connections
 from nango_client.testing._account.functions import Functions
-from nango_client.testing._account.records import BASE, Changes, Records, Where, check_model
-from nango_client.testing._payloads.credentials import Wire
-from nango_client.testing._payloads.values import NAME, fits
+from nango_client.testing._account.records import BASE, Changes, Records, Where
+from nango_client.testing._payloads.values import check_model, check_name
+from nango_client.testing._payloads.wire import Wire, written
 
 FREQUENCY: Final = re.compile(
     r"(?P<every>every )?"
@@ -218,8 +218,7 @@ class SyncControls(Controls):
         """
         if isinstance(models, str):
             raise TypeError(f"models is a collection of names: [{models!r}]")
-        if not fits(NAME, name):
-            raise ValueError(f"a sync's name is letters, digits, _ and -: {name!r}")
+        check_name("a sync", name)
         names = tuple(models)
         for model in names:
             check_model(model)

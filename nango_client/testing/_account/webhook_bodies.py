@@ -5,13 +5,13 @@ import uuid
 from typing import Any, Final
 
 from nango_client._wire.jsonlib import as_array, as_object
-from nango_client.testing._account.base import Account, written
+from nango_client.testing._account.base import Account
 from nango_client.testing._account.connections import Connections
 from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._account.providers import Providers
 from nango_client.testing._account.syncs import Sync, Syncs
 from nango_client.testing._messages import SignedWebhook
-from nango_client.testing._payloads.credentials import Wire, to_json
+from nango_client.testing._payloads.wire import Wire, to_json, written
 from nango_client.webhooks import sign
 
 KINDS: Final = ("auth", "sync", "async_action", "forward")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nango_client.testing._account.connection import RenewalError
-    from nango_client.testing._payloads.credentials import Wire
+    from nango_client.testing._payloads.wire import Wire
 
 Kind = Literal["auth", "sync", "async_action", "forward"]
 

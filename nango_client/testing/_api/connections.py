@@ -5,17 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from nango_client._wire.timestamps import format_timestamp, parse_timestamp
-from nango_client.testing._account.connection import (
-    RenewalError,
-    StoredConnection,
-    stored_timestamp,
-)
+from nango_client.testing._account.connection import RenewalError, StoredConnection
 from nango_client.testing._account.connections import Connections, set_missing_ends
 from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._account.webhooks import Outbox
 from nango_client.testing._api.route import Call, Routes
 from nango_client.testing._messages import Answer, Refusal, error_answer, json_answer
-from nango_client.testing._payloads.credentials import Wire
 from nango_client.testing._payloads.importable import CREDENTIALS, imported
 from nango_client.testing._payloads.schema import (
     Issue,
@@ -41,6 +36,7 @@ from nango_client.testing._payloads.values import (
     tags_of,
     too_many,
 )
+from nango_client.testing._payloads.wire import Wire, stored_timestamp
 
 routes: Final = Routes()
 

@@ -7,8 +7,8 @@ from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._api.integrations import find_integration
 from nango_client.testing._api.route import Call, Routes
 from nango_client.testing._messages import Answer, Refusal, error_answer, json_answer
-from nango_client.testing._payloads.credentials import Wire
 from nango_client.testing._payloads.schema import fields, one_of, optional, text, whole_number
+from nango_client.testing._payloads.wire import Wire
 
 routes: Final = Routes()
 

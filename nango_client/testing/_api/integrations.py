@@ -4,14 +4,12 @@ from typing import Any, Final
 
 import attrs
 
-from nango_client.testing._account.base import written
 from nango_client.testing._account.connections import Connections
 from nango_client.testing._account.integrations import Integration, Integrations
 from nango_client.testing._account.providers import Providers
 from nango_client.testing._account.sessions import Sessions
 from nango_client.testing._api.route import Call, Routes
 from nango_client.testing._messages import Answer, Refusal, error_answer, json_answer
-from nango_client.testing._payloads.credentials import Wire
 from nango_client.testing._payloads.schema import (
     Fields,
     either,
@@ -25,6 +23,7 @@ from nango_client.testing._payloads.schema import (
     text,
 )
 from nango_client.testing._payloads.values import PROVIDER_CONFIG_KEY
+from nango_client.testing._payloads.wire import Wire, written
 
 routes: Final = Routes()
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from nango_client.testing._account.connections import Connections
-from nango_client.testing._account.records import BASE, Place, Records, Where, microseconds
+from nango_client.testing._account.records import BASE, Place, Records, Where
 from nango_client.testing._api.route import Call, Routes
 from nango_client.testing._messages import Answer, Refusal, error_answer, json_answer
 from nango_client.testing._payloads.schema import (
@@ -24,6 +24,7 @@ from nango_client.testing._payloads.schema import (
     whole_number,
 )
 from nango_client.testing._payloads.values import CONNECTION_HEADERS, MODEL, NAME
+from nango_client.testing._payloads.wire import microseconds
 
 routes: Final = Routes()
 

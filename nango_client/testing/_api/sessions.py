@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from nango_client.testing._account.base import written
 from nango_client.testing._account.connections import Connections
 from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._account.sessions import Session, Sessions
@@ -33,6 +32,7 @@ from nango_client.testing._payloads.values import (
     tags_of,
     too_many,
 )
+from nango_client.testing._payloads.wire import written
 
 routes: Final = Routes()
 

@@ -29,7 +29,7 @@ from nango_client.testing._payloads.values import CONNECTION_ID, NAME, PROVIDER_
 routes: Final = Routes()
 
 if TYPE_CHECKING:
-    from nango_client.testing._payloads.credentials import Wire
+    from nango_client.testing._payloads.wire import Wire
 
 _MOST_VARIANTS: Final = 100
 

@@ -3,7 +3,6 @@
 All secrets begin with ``fake-`` and end in a number that no other one of the server has.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import count
@@ -11,9 +10,7 @@ from typing import Any
 
 from nango_client._wire.jsonlib import as_array, as_object
 from nango_client._wire.timestamps import format_timestamp, parse_timestamp
-
-Wire = dict[str, Any]
-"""A JSON object of the wire."""
+from nango_client.testing._payloads.wire import Wire
 
 RENEWED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "OAUTH2": ("access_token",),
@@ -293,14 +290,3 @@ def _rebuilt(value: Any, new: Mapping[str, str], without: str | None = None) -> 
     if members is None:
         return value
     return {name: _rebuilt(item, new, without) for name, item in members.items() if name != without}
-
-
-def to_json(value: Any) -> Any:
-    """Give the wire's form of models, dates and mappings, as a copy.
-
-    Raises:
-        TypeError: it is not JSON.
-    """
-    from nango_client._wire.converter import encode
-
-    return json.loads(json.dumps(encode(value)))

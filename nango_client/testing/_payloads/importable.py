@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from nango_client._wire.timestamps import parse_timestamp
-from nango_client.testing._account.base import written
-from nango_client.testing._payloads.credentials import TokenMaker, Wire, made_up_credentials
+from nango_client.testing._payloads.credentials import TokenMaker, made_up_credentials
 from nango_client.testing._payloads.schema import Check, either, fields, one_of, optional, text
+from nango_client.testing._payloads.wire import Wire, written
 
 _OVERRIDE: Final = optional(
     fields(client_id=optional(text()), client_secret=optional(text(most=2048)))

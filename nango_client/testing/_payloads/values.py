@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from nango_client._wire.jsonlib import as_object
-from nango_client.testing._payloads.credentials import Wire
 from nango_client.testing._payloads.schema import (
     Check,
     Issue,
@@ -19,6 +18,7 @@ from nango_client.testing._payloads.schema import (
     record,
     text,
 )
+from nango_client.testing._payloads.wire import Wire
 
 _CONNECTION_ID: Final = re.compile(r"[a-zA-Z0-9,.;:=+~\[\]|@${}\"'\\/_ -]+")
 _PROVIDER_CONFIG_KEY: Final = re.compile(r"[a-zA-Z0-9~:.@_ -]+")
@@ -29,10 +29,10 @@ _TAG: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_\-./]*")
 _URL: Final = re.compile(r"https?://[^\s/?#]+\S*")
 _MOST_TAGS: Final = 10
 
-ID_RULE: Final = (
+_ID_RULE: Final = (
     "1 to 255 of the letters a-z, digits and , . ; : = + ~ [ ] | @ $ { } \" ' \\ / _ - space"
 )
-KEY_RULE: Final = "1 to 255 of the letters a-z, digits and ~ : . @ _ - space"
+_KEY_RULE: Final = "1 to 255 of the letters a-z, digits and ~ : . @ _ - space"
 
 CONNECTION_ID: Final = text(_CONNECTION_ID)
 PROVIDER_CONFIG_KEY: Final = text(_PROVIDER_CONFIG_KEY)
@@ -61,6 +61,49 @@ END_USER: Final = fields(
 def fits(check: Check, value: object) -> bool:
     """Say whether there are no complaints about a value."""
     return not any(check(value, ()))
+
+
+def check_name(of: str, name: str) -> None:
+    """Refuse what is no name of a provider, a function and the like.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not fits(NAME, name):
+        raise ValueError(f"{of}'s name is letters, digits, _ and -: {name!r}")
+
+
+def check_connection_id(connection_id: str) -> None:
+    """Refuse what is no connection's id.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not fits(CONNECTION_ID, connection_id):
+        raise ValueError(f"connection_id is {_ID_RULE}: {connection_id!r}")
+
+
+def check_key(provider_config_key: str) -> None:
+    """Refuse what is no integration's key.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not fits(PROVIDER_CONFIG_KEY, provider_config_key):
+        raise ValueError(f"provider_config_key is {_KEY_RULE}: {provider_config_key!r}")
+
+
+def check_model(model: str) -> None:
+    """Refuse a name that no model has.
+
+    Raises:
+        ValueError: it is such a name.
+    """
+    if not fits(MODEL, model):
+        raise ValueError(
+            f"a model's name is two or more letters, digits, _ and -, and begins with one of A-Z: "
+            f"{model!r}"
+        )
 
 
 def tags(value: Any, path: Path) -> Iterator[Issue]:
