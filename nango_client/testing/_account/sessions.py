@@ -14,7 +14,7 @@ from nango_client.testing._account.connections import (
 )
 from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._account.webhooks import Outbox
-from nango_client.testing._api.checks import SESSION_PREFIX
+from nango_client.testing._payloads.values import SESSION_PREFIX
 from nango_client.testing._payloads.wire import Wire
 
 if TYPE_CHECKING:

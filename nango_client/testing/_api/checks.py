@@ -10,8 +10,7 @@ from urllib.parse import unquote
 from nango_client.testing._api.route import covers
 from nango_client.testing._messages import RecordedRequest, Refusal, error_answer
 from nango_client.testing._payloads.schema import MISSING, Check, Fields
-
-SESSION_PREFIX: Final = "nango_connect_session_"
+from nango_client.testing._payloads.values import SESSION_PREFIX
 
 _UUID_V4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE

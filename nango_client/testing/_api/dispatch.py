@@ -33,6 +33,7 @@ from nango_client.testing._messages import (
     error_answer,
 )
 from nango_client.testing._payloads.schema import parse_query
+from nango_client.testing._payloads.values import SESSION_PREFIX
 
 ROUTES: Final[tuple[Route, ...]] = (
     *connections.routes,
@@ -132,7 +133,7 @@ class Dispatcher:
     def _authenticated(self, call: Call, route: Route) -> Call:
         account, sent = self._account, checks.bearer(call.request.headers)
         if route.auth == "key" or not (
-            route.auth == "session" or sent.startswith(checks.SESSION_PREFIX)
+            route.auth == "session" or sent.startswith(SESSION_PREFIX)
         ):
             return call.with_(scopes=checks.check_key(sent, account.of(Environment).keys))
         checks.check_token(sent, known=account.of(Sessions).is_open(sent))

@@ -42,6 +42,9 @@ MODEL: Final = text(_MODEL)
 RUN_ID: Final = text(_RUN_ID)
 """Of a run of an action."""
 
+SESSION_PREFIX: Final = "nango_connect_session_"
+"""With which the token of a connect session begins."""
+
 CONNECTION_HEADERS: Final = {
     "provider-config-key": PROVIDER_CONFIG_KEY,
     "connection-id": CONNECTION_ID,
