@@ -8,8 +8,8 @@ from yarl import URL
 from nango_client._provider.addresses import public_address
 from nango_client._provider.auth import add_content, own_headers
 from nango_client._provider.failures import failure_of
-from nango_client._provider.injection import ForeignOriginError
-from nango_client._provider.plans import Call
+from nango_client._provider.making.plans import Call
+from nango_client._provider.making.recipe import ForeignOriginError
 from nango_client._provider.renewals import Pair
 from nango_client._provider.sources import Planned
 from nango_client._provider.tools import Tools

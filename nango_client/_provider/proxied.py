@@ -12,9 +12,9 @@ from nango_client._config import Settings
 from nango_client._http.protocol import About, Request, connection_headers
 from nango_client._http.rate_limit import RateLimitGate
 from nango_client._http.retry import Retrier, is_retried
-from nango_client._provider.concealed import Concealed
 from nango_client._provider.exchange import is_spent
 from nango_client._provider.failures import StoppedError, failure_of
+from nango_client._provider.making.plans import Concealed
 from nango_client._provider.options import (
     NO_LIMIT,
     Options,

@@ -30,7 +30,8 @@ from nango_client import (
     UnknownCredentials,
     UnsupportedProviderError,
 )
-from nango_client._provider.injection import Call, ClientSecrets, Plan, compile_entry
+from nango_client._provider.making.plans import Call, ClientSecrets, Plan
+from nango_client._provider.making.recipe import compile_entry
 
 APP = ClientSecrets("client-id", "client-secret")
 

@@ -27,7 +27,8 @@ from nango_client import (
     UnknownCredentials,
     UnsupportedProviderError,
 )
-from nango_client._provider.injection import Call, ClientSecrets, compile_entry
+from nango_client._provider.making.plans import Call, ClientSecrets
+from nango_client._provider.making.recipe import compile_entry
 
 GITHUB = {"name": "github", "auth_mode": "OAUTH2", "proxy": {"base_url": "https://api.github.com"}}
 TOKEN = OAuth2Credentials(access_token="the-token")

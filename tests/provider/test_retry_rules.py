@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from nango_client._provider.retry_rules import RetryRules
+from nango_client._provider.making.retry_rules import RetryRules
 
 NOW = 1_795_780_800.0
 

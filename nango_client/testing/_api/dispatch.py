@@ -132,9 +132,7 @@ class Dispatcher:
 
     def _authenticated(self, call: Call, route: Route) -> Call:
         account, sent = self._account, checks.bearer(call.request.headers)
-        if route.auth == "key" or not (
-            route.auth == "session" or sent.startswith(SESSION_PREFIX)
-        ):
+        if route.auth == "key" or not (route.auth == "session" or sent.startswith(SESSION_PREFIX)):
             return call.with_(scopes=checks.check_key(sent, account.of(Environment).keys))
         checks.check_token(sent, known=account.of(Sessions).is_open(sent))
         return call.with_(token=sent)

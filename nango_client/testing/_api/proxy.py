@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 from multidict import CIMultiDict
 
-from nango_client._provider.injection import compile_entry
-from nango_client._provider.plans import Call as ProviderCall
-from nango_client._provider.plans import ClientSecrets, Plan
+from nango_client._provider.making.plans import Call as ProviderCall
+from nango_client._provider.making.plans import ClientSecrets, Plan
+from nango_client._provider.making.recipe import compile_entry
 from nango_client._wire.converter import Unreadable, read
 from nango_client.exceptions import InvalidArgumentError, UnsupportedProviderError
 from nango_client.models import Connection

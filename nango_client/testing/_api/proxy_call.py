@@ -6,7 +6,7 @@ from typing import Final
 import aiohttp
 from multidict import CIMultiDict
 
-from nango_client._provider.plans import Plan
+from nango_client._provider.making.plans import Plan
 from nango_client.testing._messages import Answer, json_answer
 
 _KEPT: Final = ("Content-Type", "Mcp-Session-Id", "X-Request-Id", "X-Correlation-Id")

@@ -22,16 +22,21 @@ from typing import Any, Final, final
 from multidict import CIMultiDict
 from yarl import URL
 
-from nango_client._provider import urls
-from nango_client._provider.bases import Base, base_given_in_code, base_of_value
-from nango_client._provider.bodies import Body, write_body
-from nango_client._provider.default_auth import default_header, sign_for_aws
-from nango_client._provider.entries import Entry
-from nango_client._provider.functions import PURE_FUNCTIONS, Target, functions_for
-from nango_client._provider.plans import NOT_GIVEN, Call, ClientSecrets, Injected, Plan
-from nango_client._provider.refusals import CHECK_CONNECTION, Refused, shown_name, unsupported
-from nango_client._provider.templates import Function, Scope, Unresolved, is_complete
-from nango_client._provider.variables import RENEWABLE, Variables, usable, wants_no_default
+from nango_client._provider.making import urls
+from nango_client._provider.making.bases import Base, base_given_in_code, base_of_value
+from nango_client._provider.making.bodies import Body, write_body
+from nango_client._provider.making.default_auth import default_header, sign_for_aws
+from nango_client._provider.making.entries import Entry
+from nango_client._provider.making.functions import PURE_FUNCTIONS, Target, functions_for
+from nango_client._provider.making.plans import Call, ClientSecrets, Injected, Plan
+from nango_client._provider.making.refusals import (
+    CHECK_CONNECTION,
+    Refused,
+    shown_name,
+    unsupported,
+)
+from nango_client._provider.making.templates import Function, Scope, Unresolved, is_complete
+from nango_client._provider.making.variables import RENEWABLE, Variables, usable, wants_no_default
 from nango_client.exceptions import InvalidArgumentError
 from nango_client.models import (
     AwsSigV4Credentials,
@@ -39,8 +44,6 @@ from nango_client.models import (
     Credentials,
     OAuth1Credentials,
 )
-
-__all__ = ["NOT_GIVEN", "Call", "ClientSecrets", "Injected", "Plan", "Recipe", "compile_entry"]
 
 _METHOD = re.compile(r"[A-Za-z]{1,32}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote_plus
 
 from yarl import URL
 
-from nango_client._provider.refusals import CHECK_CONNECTION, Refused
+from nango_client._provider.making.refusals import CHECK_CONNECTION, Refused
 from nango_client.exceptions import InvalidArgumentError
 
 # What needs no encoding where it stands; "%" is left alone, whatever follows.

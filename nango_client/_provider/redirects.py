@@ -1,4 +1,4 @@
-"""A call that goes straight to the provider, and where its redirects lead it."""
+"""Where redirects lead a call: what is ours goes along to the provider, and nowhere else."""
 
 from typing import final
 
@@ -7,14 +7,14 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from nango_client._config import is_loopback
 from nango_client._provider.exchange import Exchange, take_out_of_query
 from nango_client._provider.failures import StoppedError
-from nango_client._provider.plans import Call
+from nango_client._provider.making.plans import Call
 from nango_client._provider.renewals import Pair
 from nango_client._provider.tools import Tools
 from nango_client.exceptions import NangoError, TransportError
 
 
 @final
-class Trip:
+class Hops:
     """An aiohttp middleware for one call, which aiohttp asks once for each hop.
 
     Args:

@@ -9,11 +9,10 @@ from typing import Final, final
 
 from yarl import URL
 
-from nango_client._provider import urls
-from nango_client._provider.bases import Base
-from nango_client._provider.concealed import conceal
-from nango_client._provider.injection import Recipe, locate
-from nango_client._provider.plans import NOT_GIVEN, Call, Injected, Plan
+from nango_client._provider.making import urls
+from nango_client._provider.making.bases import Base
+from nango_client._provider.making.plans import NOT_GIVEN, Call, Injected, Plan, conceal
+from nango_client._provider.making.recipe import Recipe, locate
 from nango_client.exceptions import InvalidArgumentError
 from nango_client.models import (
     AwsSigV4Credentials,

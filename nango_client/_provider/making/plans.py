@@ -108,6 +108,16 @@ class Injected:
 
 
 @final
+class Concealed(str):
+    """A text that looks like any other, but not in a ``repr``: aiohttp's answers show headers."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+@final
 class Plan:
     """A request that is ready to be sent.
 
@@ -165,3 +175,13 @@ class Plan:
             headers=CIMultiDictProxy(self.headers),
             body=self.body,
         )
+
+
+def conceal(plan: Plan) -> CIMultiDict[str]:
+    """Give the headers of `plan`; what is ours in them no longer shows."""
+    headers = plan.headers
+    for name in plan.injected.headers:
+        value = headers[name]
+        if type(value) is not Concealed:
+            headers[name] = Concealed(value)
+    return headers

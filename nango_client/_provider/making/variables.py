@@ -11,9 +11,9 @@ from typing import Final, final
 
 import attrs
 
-from nango_client._provider.plans import ClientSecrets
-from nango_client._provider.refusals import CHECK_CONNECTION, Refused, to_bytes
-from nango_client._provider.templates import Template, text_of
+from nango_client._provider.making.plans import ClientSecrets
+from nango_client._provider.making.refusals import CHECK_CONNECTION, Refused, to_bytes
+from nango_client._provider.making.templates import Template, text_of
 from nango_client._wire.timestamps import format_timestamp
 from nango_client.models import (
     ApiKeyCredentials,

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast, final
 from urllib.parse import quote_plus
 
-from nango_client._provider.plans import NOT_GIVEN, Call
-from nango_client._provider.templates import Scope, Template, is_complete, parse, text_of
+from nango_client._provider.making.plans import NOT_GIVEN, Call
+from nango_client._provider.making.templates import Scope, Template, is_complete, parse, text_of
 from nango_client.exceptions import InvalidArgumentError
 
 FORM: Final = "application/x-www-form-urlencoded"

@@ -12,10 +12,10 @@ from json import dumps, loads
 from typing import Any, Final, cast, final
 from urllib.parse import quote
 
-from nango_client._provider import signatures, urls
-from nango_client._provider.bodies import JSON, Body
-from nango_client._provider.refusals import Refused, to_bytes
-from nango_client._provider.templates import Function, Scope, text_of
+from nango_client._provider.making import signatures, urls
+from nango_client._provider.making.bodies import JSON, Body
+from nango_client._provider.making.refusals import Refused, to_bytes
+from nango_client._provider.making.templates import Function, Scope, text_of
 from nango_client.exceptions import InvalidArgumentError
 
 

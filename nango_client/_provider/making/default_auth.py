@@ -11,13 +11,13 @@ from typing import Final
 
 from multidict import CIMultiDict
 
-from nango_client._provider import signatures
-from nango_client._provider.entries import Entry
-from nango_client._provider.functions import Target
-from nango_client._provider.plans import ClientSecrets
-from nango_client._provider.refusals import CHECK_CONNECTION, Refused
-from nango_client._provider.templates import text_of
-from nango_client._provider.variables import basic_header, basic_pair, bearer_header
+from nango_client._provider.making import signatures
+from nango_client._provider.making.entries import Entry
+from nango_client._provider.making.functions import Target
+from nango_client._provider.making.plans import ClientSecrets
+from nango_client._provider.making.refusals import CHECK_CONNECTION, Refused
+from nango_client._provider.making.templates import text_of
+from nango_client._provider.making.variables import basic_header, basic_pair, bearer_header
 from nango_client.models import (
     AwsSigV4Credentials,
     Connection,

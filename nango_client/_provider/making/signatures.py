@@ -12,8 +12,13 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
-from nango_client._provider import urls
-from nango_client._provider.refusals import CHECK_CONNECTION, Refused, missing_extra, to_bytes
+from nango_client._provider.making import urls
+from nango_client._provider.making.refusals import (
+    CHECK_CONNECTION,
+    Refused,
+    missing_extra,
+    to_bytes,
+)
 
 EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
 _PEM = re.compile(r"-----BEGIN ([A-Z ]{1,40})-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*")

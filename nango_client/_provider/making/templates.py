@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, Protocol, cast
 
-from nango_client._provider.moments import Now, parse_now
-from nango_client._provider.refusals import to_bytes
+from nango_client._provider.making.moments import Now, parse_now
+from nango_client._provider.making.refusals import to_bytes
 
 _MARK = re.compile(r"\$\{|\}")
 _CALL = re.compile(r"([A-Za-z][A-Za-z0-9]*)\(")

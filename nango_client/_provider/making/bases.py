@@ -9,9 +9,9 @@ from typing import Final, cast, final
 
 from yarl import URL
 
-from nango_client._provider import urls
-from nango_client._provider.refusals import CHECK_CONNECTION, Refused, shown_name
-from nango_client._provider.templates import Scope, Template, Unresolved, parse
+from nango_client._provider.making import urls
+from nango_client._provider.making.refusals import CHECK_CONNECTION, Refused, shown_name
+from nango_client._provider.making.templates import Scope, Template, Unresolved, parse
 
 _SECURE: Final = "https://"
 _INSECURE: Final = "http://"

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast, final
 
-from nango_client._provider.bases import BaseTemplate
-from nango_client._provider.bodies import BodyTemplate
-from nango_client._provider.retry_rules import RetryRules
-from nango_client._provider.templates import Template, parse
+from nango_client._provider.making.bases import BaseTemplate
+from nango_client._provider.making.bodies import BodyTemplate
+from nango_client._provider.making.retry_rules import RetryRules
+from nango_client._provider.making.templates import Template, parse
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Variables that are no credential: what knows only these proves nothing.
