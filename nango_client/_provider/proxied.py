@@ -171,6 +171,8 @@ class Proxied:
         protocol = None if response.connection is None else response.connection.protocol
         if protocol is not None and rest.get("timeout") is self._patient:
             protocol.read_timeout = self._tools.timeout.attempt
+            # The timer that runs now is still the patient one.
+            protocol.start_timeout()
 
 
 @final
