@@ -7,7 +7,6 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from nango_client._config import is_loopback
 from nango_client._provider.exchange import Exchange, take_out_of_query
 from nango_client._provider.failures import StoppedError
-from nango_client._provider.making.plans import Call
 from nango_client._provider.renewals import Pair
 from nango_client._provider.tools import Tools
 from nango_client.exceptions import NangoError, TransportError
@@ -54,11 +53,8 @@ class Hops:
     async def _go_on_at_home(self, request: ClientRequest) -> None:
         """Make the plan anew: a signature holds for one URL, and some for one use."""
         planned = self._exchange.planned
-        call = planned.call
-        next_call = Call(request.method, request.url, headers=call.headers, base_url=call.base_url)
-        if request.body:
-            next_call.json, next_call.data = call.json, call.data
-        again = await self._tools.sources.plan(self._pair, next_call, planned.connection)
+        call = planned.call.redirected(request.method, request.url, with_body=bool(request.body))
+        again = await self._tools.sources.plan(self._pair, call, planned.connection)
         await self._exchange.put_in(request, again)
 
     def _go_abroad(self, request: ClientRequest) -> None:

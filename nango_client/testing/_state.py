@@ -61,11 +61,21 @@ class NangoState(
         super().__init__(Account(self.clock))
         self.requests: list[RecordedRequest] = []
         """All requests that came, oldest first; clear it as you like."""
-        self.unexpected_requests: list[UnexpectedRequest] = self._account.unexpected
-        """Those to unknown paths, integrations and connections, with a bad key or malformed."""
         self._dispatcher = Dispatcher(self._account, rate_limit)
         self.api_key: str = self.add_key(scopes)
         """A key for this server; another server refuses it."""
+
+    @property
+    def unexpected_requests(self) -> list[UnexpectedRequest]:
+        """Those to unknown paths, integrations and connections, with a bad key or malformed.
+
+        Clear it as you like.
+        """
+        return self._account.unexpected
+
+    @unexpected_requests.setter
+    def unexpected_requests(self, requests: list[UnexpectedRequest]) -> None:
+        self._account.unexpected = requests
 
     def advance(self, seconds: float) -> None:
         """Let time pass, for the server and for the clients that it made."""

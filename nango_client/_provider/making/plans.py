@@ -76,6 +76,13 @@ class Call:
         self.data: Any = data
         self.base_url: str | URL | None = base_url
 
+    def redirected(self, method: str, url: URL, *, with_body: bool) -> "Call":
+        """Give the call of the same caller to which a redirect of this one leads."""
+        following = Call(method, url, headers=self.headers, base_url=self.base_url)
+        if with_body:
+            following.json, following.data = self.json, self.data
+        return following
+
 
 @final
 class Injected:

@@ -4,13 +4,12 @@ Each is an optional part of the package and imported where it is used.
 """
 
 import base64
-import hashlib
 import re
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 from nango_client._provider.making import urls
 from nango_client._provider.making.refusals import (
@@ -20,7 +19,6 @@ from nango_client._provider.making.refusals import (
     to_bytes,
 )
 
-EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
 _PEM = re.compile(r"-----BEGIN ([A-Z ]{1,40})-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 
