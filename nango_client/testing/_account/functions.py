@@ -11,7 +11,6 @@ from nango_client.testing._payloads.wire import Wire, to_json, written
 
 TYPES: Final = ("sync", "action", "on-event")
 
-
 _MADE_UP: Final[dict[str, Wire]] = {
     "sync": {"returns": [], "json_schema": None, "runs": "every day"}
     | {"auto_start": False, "track_deletes": False},

@@ -4,7 +4,7 @@ from typing import Final
 
 from nango_client.testing._account.actions import Actions
 from nango_client.testing._account.functions import Functions
-from nango_client.testing._api.records import connection_of
+from nango_client.testing._api.connections import ids_in_headers
 from nango_client.testing._api.route import Call, Routes
 from nango_client.testing._messages import Answer, Refusal, error_answer, json_answer
 from nango_client.testing._payloads.schema import Fields, is_on, optional, switch, whole_number
@@ -13,7 +13,6 @@ from nango_client.testing._payloads.values import CONNECTION_HEADERS, NAME
 routes: Final = Routes()
 
 _CALLED: Final = Fields({"action_name": NAME}, strict=False)
-
 
 _HEADERS: Final = Fields(
     {
@@ -28,7 +27,7 @@ _HEADERS: Final = Fields(
 @routes("POST", "/action/trigger", "actions:execute", headers=_HEADERS, body=_CALLED)
 def trigger(call: Call) -> Answer:
     """Run an action, and answer with what it returned or, where nobody waits, with an id."""
-    ids = connection_of(call)
+    ids = ids_in_headers(call)
     key = ids[1]
     name, headers = call.body["action_name"], call.request.headers
     actions = call.account.of(Actions)

@@ -171,6 +171,27 @@ def get_connection(call: Call) -> Answer:
     )
 
 
+def find_connection(
+    call: Call, connection_id: str, key: str, status: int, code: str, **members: Any
+) -> StoredConnection:
+    """Give a connection; where there is none, the rest says how that is answered."""
+    connections = call.account.of(Connections)
+    found = connections.by_ids.get((connection_id, key))
+    if found is None:
+        answer = error_answer(status, code, **members)
+        raise Refusal(answer, connections.hint(key, connection_id))
+    return found
+
+
+def ids_in_headers(call: Call) -> tuple[str, str]:
+    """Give the ids of the connection that the headers name."""
+    headers = call.request.headers
+    ids = headers["Connection-Id"], headers["Provider-Config-Key"]
+    message = "Provided ConnectionId and ProviderConfigKey does not match a valid connection"
+    find_connection(call, *ids, 400, "unknown_connection", message=message)
+    return ids
+
+
 def _requested(call: Call, connection_id: str, key: str) -> StoredConnection:
     connections, integrations = call.account.of(Connections), call.account.of(Integrations)
     if key not in integrations.by_key:
@@ -306,10 +327,8 @@ def update_connection(call: Call) -> Answer:
 def delete_connection(call: Call) -> Answer:
     """Drop a connection."""
     ids = call.params["connectionId"], call.query["provider_config_key"]
-    connections = call.account.of(Connections)
-    if ids not in connections.by_ids:
-        raise Refusal(error_answer(400, "unknown_connection"), connections.hint(ids[1], ids[0]))
-    connections.remove(*ids)
+    find_connection(call, *ids, 400, "unknown_connection")
+    call.account.of(Connections).remove(*ids)
     return json_answer(200, {"success": True})
 
 

@@ -14,20 +14,14 @@ routes: Final = Routes()
 
 _DEFAULT_LIMIT: Final = 20
 
-
 _OF_TYPE: Final = fields(type=optional(one_of(*TYPES)))
-
-
 _OF_DELETABLE_TYPE: Final = fields(type=one_of("sync", "action"))
-
-
 _LISTED: Final = fields(
     type=optional(one_of(*TYPES)),
     search=optional(text(least=1)),
     page=optional(whole_number(0)),
     limit=optional(whole_number(1, 100)),
 )
-
 
 # Members of every function's configuration about which the kit has nothing to say.
 _CONFIG: Final[Wire] = {

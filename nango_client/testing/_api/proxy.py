@@ -19,10 +19,10 @@ from nango_client._wire.converter import Unreadable, read
 from nango_client.exceptions import InvalidArgumentError, UnsupportedProviderError
 from nango_client.models import Connection
 from nango_client.testing._account.connection import BACKING_OFF, RenewalError, StoredConnection
-from nango_client.testing._account.connections import Connections
 from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._account.providers import Providers
 from nango_client.testing._account.webhooks import Outbox
+from nango_client.testing._api.connections import find_connection
 from nango_client.testing._api.proxy_call import ask_provider
 from nango_client.testing._api.route import Call, Routes
 from nango_client.testing._messages import Answer, Forward, Refusal, error_answer
@@ -95,15 +95,13 @@ def _connection_of(call: Call) -> StoredConnection:
     """Give the connection that the headers name, its credentials renewed where that is due."""
     headers = call.request.headers
     connection_id, key = headers["Connection-Id"], headers["Provider-Config-Key"]
-    integrations, connections = call.account.of(Integrations), call.account.of(Connections)
+    integrations = call.account.of(Integrations)
     if key not in integrations.by_key:
         message = f"Integration {key} does not exist"
         answer = error_answer(404, "unknown_provider_config", message=message)
         raise Refusal(answer, None if key in integrations.removed else "no such integration")
-    connection = connections.by_ids.get((connection_id, key))
-    if connection is None:
-        answer = error_answer(400, "server_error", message="Failed to get connection")
-        raise Refusal(answer, connections.hint(key, connection_id))
+    message = "Failed to get connection"
+    connection = find_connection(call, connection_id, key, 400, "server_error", message=message)
     try:
         connection.fetch(call.now, call.account.fake)
     except RenewalError as error:

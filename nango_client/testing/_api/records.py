@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from nango_client.testing._account.connections import Connections
 from nango_client.testing._account.records import BASE, Place, Records, Where
+from nango_client.testing._api.connections import ids_in_headers
 from nango_client.testing._api.route import Call, Routes
 from nango_client.testing._messages import Answer, Refusal, error_answer, json_answer
 from nango_client.testing._payloads.schema import (
@@ -57,7 +57,6 @@ def _filter(value: Any, path: Path) -> Iterator[Issue]:
 _HEADERS: Final = Fields(CONNECTION_HEADERS, strict=False)
 _CURSOR: Final = text(least=1, most=1000)
 _ID: Final = text(least=1, most=256)
-
 _LISTED: Final = fields(
     model=MODEL,
     variant=optional(NAME),
@@ -74,18 +73,6 @@ _PRUNED: Final = fields(
     until_cursor=_CURSOR,
     limit=optional(integer(1, _MOST)),
 )
-
-
-def connection_of(call: Call) -> tuple[str, str]:
-    """Give the ids of the connection that the headers name."""
-    headers = call.request.headers
-    ids = headers["Connection-Id"], headers["Provider-Config-Key"]
-    connections = call.account.of(Connections)
-    if ids not in connections.by_ids:
-        message = "Provided ConnectionId and ProviderConfigKey does not match a valid connection"
-        answer = error_answer(400, "unknown_connection", message=message)
-        raise Refusal(answer, connections.hint(ids[1], ids[0]))
-    return ids
 
 
 @routes("GET", "/records", "records:read", query=_LISTED, headers=_HEADERS)
@@ -126,7 +113,7 @@ def prune_records(call: Call) -> Answer:
 
 
 def _where(call: Call, sent: Mapping[str, Any]) -> Where:
-    return Where(*connection_of(call), sent["model"], sent.get("variant", BASE))
+    return Where(*ids_in_headers(call), sent["model"], sent.get("variant", BASE))
 
 
 def _place(cursor: str, message: str) -> Place:

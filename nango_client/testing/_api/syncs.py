@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from nango_client.testing._account.connections import Connections
 from nango_client.testing._account.integrations import Integrations
 from nango_client.testing._account.records import BASE
 from nango_client.testing._account.syncs import FREQUENCY, SHORTEST, Sync, Syncs, seconds_of
 from nango_client.testing._account.webhook_bodies import of_run
 from nango_client.testing._account.webhooks import Outbox
+from nango_client.testing._api.connections import find_connection
 from nango_client.testing._api.route import Call, Routes
 from nango_client.testing._messages import Answer, Refusal, error_answer, json_answer
 from nango_client.testing._payloads.schema import (
@@ -123,16 +123,16 @@ def _commanded(call: Call, key: str) -> list[Sync]:
     """Give the syncs that the body names, all of them or none."""
     connection_id = call.body.get("connection_id")
     _check_integration(call, key)
-    connections = call.account.of(Connections)
-    if connection_id is not None and (connection_id, key) not in connections.by_ids:
+    if connection_id is not None:
         ids = {"connectionId": connection_id, "providerConfigKey": key}
         message = (
             "No connection matching the provided params of 'connection_id' and "
             "'provider_config_key'. Please make sure these values exist in the Nango dashboard "
             + json.dumps(ids, indent=2)
         )
-        answer = error_answer(404, "unknown_connection", message=message, payload=ids)
-        raise Refusal(answer, connections.hint(key, connection_id))
+        find_connection(
+            call, connection_id, key, 404, "unknown_connection", message=message, payload=ids
+        )
     all_ = call.account.of(Syncs).of_integration(key, connection_id)
     wanted = [_named(one) for one in call.body["syncs"]]
     found = [one for one in all_ if not wanted or (one.name, one.variant) in wanted]
@@ -170,10 +170,9 @@ def get_status(call: Call) -> Answer:
     query = call.query
     key, connection_id = query["provider_config_key"], query.get("connection_id")
     _check_integration(call, key)
-    connections = call.account.of(Connections)
-    if connection_id is not None and (connection_id, key) not in connections.by_ids:
-        answer = error_answer(400, "invalid_body", message="Connection not found")
-        raise Refusal(answer, connections.hint(key, connection_id))
+    if connection_id is not None:
+        message = "Connection not found"
+        find_connection(call, connection_id, key, 400, "invalid_body", message=message)
     names = query["syncs"].split(",")
     wanted = [_named(name.strip()) for name in names]
     syncs = call.account.of(Syncs)
@@ -247,10 +246,7 @@ def _variant(call: Call) -> tuple[str, str]:
 def _of_connection(call: Call, name: str, variant: str) -> Sync | None:
     """Give a sync of the connection that the body names."""
     connection_id, key = call.body["connection_id"], call.body["provider_config_key"]
-    connections = call.account.of(Connections)
-    if (connection_id, key) not in connections.by_ids:
-        answer = error_answer(400, "unknown_connection")
-        raise Refusal(answer, connections.hint(key, connection_id))
+    find_connection(call, connection_id, key, 400, "unknown_connection")
     return call.account.of(Syncs).find(connection_id, key, name, variant)
 
 
