@@ -67,7 +67,7 @@ class NangoState(
 
     @property
     def unexpected_requests(self) -> list[UnexpectedRequest]:
-        """Those to unknown paths, integrations and connections, with a bad key or malformed.
+        """Requests to unknown paths, integrations and connections, with a bad key or malformed.
 
         Clear it as you like.
         """

@@ -106,6 +106,12 @@ async def body_of(request: ProviderRequest) -> Any:
         return await response.json()
 
 
+async def status_of(request: ProviderRequest) -> int:
+    """Make a call, and give its answer's status."""
+    async with request as response:
+        return response.status
+
+
 async def done(request: ProviderRequest) -> None:
     """Make a call, and leave its answer unread."""
     async with request:

@@ -1,1 +1,1 @@
-"""Making a request: provider's entry, connection and call in, what is sent out; no I/O."""
+"""The making of a request: a provider's entry, a connection and a call in, a plan out; no I/O."""
