@@ -26,6 +26,14 @@ def rooms() -> dict[str, int]:
 
 ROOMS = rooms()
 
+# Rooms inside of rooms, and what each may import of the room that it is in.
+INNER = {
+    "_provider/making": set[str](),
+    "testing/_payloads": set[str](),
+    "testing/_account": {"_payloads", "_clock", "_http", "_messages"},
+    "testing/_api": {"_payloads", "_account", "_messages"},
+}
+
 
 def room_of(module: str) -> str:
     """Give the first part of a module's name below the package."""
@@ -61,6 +69,24 @@ def test_a_file_imports_from_its_own_room_and_from_those_above(path: Path) -> No
     for module in imports(path):
         other = room_of(module)
         assert other == "__init__" or ROOMS[other] <= ROOMS[room], f"{room} imports {module}"
+
+
+def test_every_folder_inside_a_room_is_known() -> None:
+    """No room is divided without a word of which part may import which."""
+    folders = {path.parent.relative_to(PACKAGE) for path in FILES}
+
+    assert {path.as_posix() for path in folders if len(path.parts) > 1} == set(INNER)
+
+
+@pytest.mark.parametrize("folder", INNER)
+def test_a_folder_inside_a_room_imports_those_below_it(folder: str) -> None:
+    """The parts of a room too are used one way."""
+    outer, inner = folder.split("/")
+    for path in (PACKAGE / folder).glob("*.py"):
+        for module in imports(path):
+            if room_of(module) == outer:
+                part = module.split(".")[2]
+                assert part in INNER[folder] | {inner}, f"{path} imports {module}"
 
 
 def test_only_guests_import_guests() -> None:

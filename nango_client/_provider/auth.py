@@ -13,8 +13,8 @@ from yarl import URL
 
 from nango_client._provider.exchange import Exchange, put_in, take_out_of_query
 from nango_client._provider.failures import StoppedError
-from nango_client._provider.injection import ForeignOriginError
-from nango_client._provider.plans import Call
+from nango_client._provider.making.plans import Call
+from nango_client._provider.making.recipe import ForeignOriginError
 from nango_client._provider.renewals import Pair
 from nango_client._provider.sources import Planned
 from nango_client._provider.tools import Tools

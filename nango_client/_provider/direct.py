@@ -7,9 +7,9 @@ from aiohttp import ClientResponse, ClientSession
 from multidict import CIMultiDict
 from yarl import URL
 
-from nango_client._provider.concealed import conceal
 from nango_client._provider.exchange import ROUTE, Exchange
 from nango_client._provider.failures import failure_of
+from nango_client._provider.making.plans import NOT_GIVEN, Call, conceal
 from nango_client._provider.options import (
     NO_LIMIT,
     Options,
@@ -18,12 +18,11 @@ from nango_client._provider.options import (
     limits_of,
     remaining,
 )
-from nango_client._provider.plans import NOT_GIVEN, Call
 from nango_client._provider.pool import WAIT_FOR_CONNECTION, default_limits
+from nango_client._provider.redirects import Hops
 from nango_client._provider.renewals import Pair
 from nango_client._provider.sources import Planned
 from nango_client._provider.tools import Tools
-from nango_client._provider.trip import Trip
 from nango_client.exceptions import ClientClosedError, InvalidArgumentError
 
 
@@ -113,7 +112,7 @@ class Direct:
         if self._session is not None:
             rest.setdefault("timeout", default_limits(tools.timeout, own_pool=False))
         exchange = Exchange(tools, planned, self._retries, is_pinned=is_pinned, until=until)
-        trip = Trip(tools, self._pair, exchange, plan.url.host or "")
+        hops = Hops(tools, self._pair, exchange, plan.url.host or "")
         # Middlewares that come with a request replace the session's own, and there is no public way
         # to ask for those.
         others = rest.pop("middlewares", None)
@@ -126,11 +125,11 @@ class Direct:
                 headers=conceal(plan),
                 data=plan.body,
                 raise_for_status=False,
-                middlewares=(*(others or ()), trip),
+                middlewares=(*(others or ()), hops),
                 **rest,
             )
         except Exception as error:  # noqa: BLE001  nothing of aiohttp may leave this file
-            failure = failure_of(error, trip.host, plan.method)
+            failure = failure_of(error, hops.host, plan.method)
             if tools.lifecycle.closed:
                 failure = ClientClosedError("the NangoClient was closed")
         else:

@@ -15,19 +15,18 @@ from nango_client._http.lifecycle import Lifecycle
 from nango_client._http.rate_limit import RateLimitGate
 from nango_client._http.retry import Retrier
 from nango_client._provider.auth import ProviderAuth
-from nango_client._provider.concealed import conceal
 from nango_client._provider.direct import Direct
 from nango_client._provider.foreign import Foreign
-from nango_client._provider.injection import Recipe, compile_entry
+from nango_client._provider.making.plans import NOT_GIVEN, Call, ClientSecrets, conceal
+from nango_client._provider.making.recipe import Recipe, compile_entry
+from nango_client._provider.making.urls import given_base
 from nango_client._provider.options import header_dict
-from nango_client._provider.plans import NOT_GIVEN, Call, ClientSecrets
 from nango_client._provider.proxied import Proxied
 from nango_client._provider.remembered import Remembered
 from nango_client._provider.renewals import Renewals
 from nango_client._provider.session import ProviderSession
 from nango_client._provider.sources import Sources, checked_pair
 from nango_client._provider.tools import Tools
-from nango_client._provider.urls import given_base
 from nango_client._resources.integrations import Integrations
 from nango_client._resources.providers import Providers
 from nango_client.exceptions import InvalidArgumentError

@@ -12,9 +12,8 @@ from aiohttp.payload import Payload
 from nango_client._http.headers import retry_after, server_time
 from nango_client._provider.addresses import pin
 from nango_client._provider.answers import let_go
-from nango_client._provider.concealed import conceal
 from nango_client._provider.failures import BrokenConnectionError, StoppedError, failure_of
-from nango_client._provider.plans import Plan
+from nango_client._provider.making.plans import Plan, conceal
 from nango_client._provider.sources import Planned
 from nango_client._provider.tools import Tools
 from nango_client.exceptions import NangoError, TransportError

@@ -8,8 +8,8 @@ from yarl import URL
 from nango_client._provider.addresses import public_address
 from nango_client._provider.auth import add_content, own_headers
 from nango_client._provider.failures import failure_of
-from nango_client._provider.injection import ForeignOriginError
-from nango_client._provider.plans import Call
+from nango_client._provider.making.plans import Call
+from nango_client._provider.making.recipe import ForeignOriginError
 from nango_client._provider.renewals import Pair
 from nango_client._provider.sources import Planned
 from nango_client._provider.tools import Tools
@@ -88,14 +88,9 @@ class Foreign:
             url: of the next request, absolute.
             with_body: whether the body is sent again.
         """
-        call = planned.call
         try:
-            following = Call(
-                method, URL(url, encoded=True), headers=call.headers, base_url=call.base_url
-            )
-            if with_body:
-                following.json, following.data = call.json, call.data
-            return await self._tools.sources.plan(self._pair, following, planned.connection)
+            call = planned.call.redirected(method, URL(url, encoded=True), with_body=with_body)
+            return await self._tools.sources.plan(self._pair, call, planned.connection)
         except ValueError:  # Or it is no URL at all, or none that can be called.
             return None
 

@@ -12,9 +12,9 @@ from nango_client._config import Settings
 from nango_client._http.protocol import About, Request, connection_headers
 from nango_client._http.rate_limit import RateLimitGate
 from nango_client._http.retry import Retrier, is_retried
-from nango_client._provider.concealed import Concealed
 from nango_client._provider.exchange import is_spent
 from nango_client._provider.failures import StoppedError, failure_of
+from nango_client._provider.making.plans import Concealed
 from nango_client._provider.options import (
     NO_LIMIT,
     Options,
@@ -171,6 +171,8 @@ class Proxied:
         protocol = None if response.connection is None else response.connection.protocol
         if protocol is not None and rest.get("timeout") is self._patient:
             protocol.read_timeout = self._tools.timeout.attempt
+            # The timer that runs now is still the patient one.
+            protocol.start_timeout()
 
 
 @final

@@ -8,10 +8,10 @@ from aiohttp import payload
 from multidict import CIMultiDict
 from yarl import URL
 
-from nango_client._provider import urls
-from nango_client._provider.bodies import JSON, write_body
+from nango_client._provider.making import urls
+from nango_client._provider.making.bodies import JSON, write_body
+from nango_client._provider.making.plans import NOT_GIVEN, Call
 from nango_client._provider.options import header_dict
-from nango_client._provider.plans import NOT_GIVEN, Call
 from nango_client.exceptions import InvalidArgumentError
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})

@@ -6,8 +6,8 @@ from typing import Any, Final, final
 import attrs
 
 from nango_client._http.single_flight import SingleFlight
+from nango_client._provider.making.variables import RENEWABLE
 from nango_client._provider.remembered import landed
-from nango_client._provider.variables import RENEWABLE
 from nango_client.exceptions import NangoError
 from nango_client.models import Connection, Credentials, TwoStepCredentials, UnknownCredentials
 from nango_client.models._base import Model

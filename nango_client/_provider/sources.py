@@ -7,9 +7,9 @@ from typing import Any, final
 
 from nango_client._credentials.tokens import refuse_ended
 from nango_client._http.protocol import check_id
-from nango_client._provider.injection import Recipe
-from nango_client._provider.plain import PlainRequests
-from nango_client._provider.plans import Call, ClientSecrets, Plan
+from nango_client._provider.making.plain import PlainRequests
+from nango_client._provider.making.plans import Call, ClientSecrets, Plan
+from nango_client._provider.making.recipe import Recipe
 from nango_client._provider.remembered import Remembered
 from nango_client._provider.renewals import Pair
 from nango_client.exceptions import RequestTimeoutError, UnsupportedProviderError

@@ -4,11 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nango_client.testing._account.provider_api import ProviderApi
     from nango_client.testing._clock import FakeClock
-    from nango_client.testing._provider_api import ProviderApi
+    from nango_client.testing._messages import RecordedRequest, SignedWebhook, UnexpectedRequest
     from nango_client.testing._server import MockNango
     from nango_client.testing._store import MemoryStore
-    from nango_client.testing._wire import RecordedRequest, SignedWebhook, UnexpectedRequest
 
 __all__ = [
     "FakeClock",
@@ -26,10 +26,10 @@ _HOMES = {
     "FakeClock": "_clock",
     "MemoryStore": "_store",
     "MockNango": "_server",
-    "ProviderApi": "_provider_api",
-    "RecordedRequest": "_wire",
-    "SignedWebhook": "_wire",
-    "UnexpectedRequest": "_wire",
+    "ProviderApi": "_account.provider_api",
+    "RecordedRequest": "_messages",
+    "SignedWebhook": "_messages",
+    "UnexpectedRequest": "_messages",
 }
 
 

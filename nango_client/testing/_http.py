@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import LineTooLong
 from multidict import CIMultiDict
 
-from nango_client.testing._wire import Answer, Forward, Reaction
+from nango_client.testing._messages import Answer, Forward, Reaction
 
 _HOST: Final = "127.0.0.1"
 

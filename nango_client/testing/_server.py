@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 
-from nango_client.testing._delivery import deliver
+from nango_client.testing._account.provider_api import ProviderApis
+from nango_client.testing._account.webhooks import Outbox, deliver
 from nango_client.testing._http import HttpThread
-from nango_client.testing._outbox import Outbox
-from nango_client.testing._provider_api import ProviderApis
 from nango_client.testing._state import NangoState
 
 if TYPE_CHECKING:
@@ -105,13 +104,7 @@ class MockNango(NangoState):
         """
         from nango_client import NangoClient
 
-        merged: ClientOptions = {
-            "api_key": self.api_key,
-            "base_url": self.base_url,
-            "clock": self.clock,
-            **options,
-        }
-        return NangoClient(**merged)
+        return NangoClient(**self._own_options() | options)
 
     def sync_client(self, **options: Unpack[ClientOptions]) -> "SyncNangoClient":
         """Make a synchronous client of this server, on the same clock.
@@ -122,13 +115,10 @@ class MockNango(NangoState):
         """
         from nango_client.sync import NangoClient
 
-        merged: ClientOptions = {
-            "api_key": self.api_key,
-            "base_url": self.base_url,
-            "clock": self.clock,
-            **options,
-        }
-        return NangoClient(**merged)
+        return NangoClient(**self._own_options() | options)
+
+    def _own_options(self) -> ClientOptions:
+        return {"api_key": self.api_key, "base_url": self.base_url, "clock": self.clock}
 
     def start(self) -> None:
         """Start the server; `with` does it too.

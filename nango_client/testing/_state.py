@@ -1,38 +1,24 @@
 """A made-up Nango: what it answers to a request; no network, no threads of its own."""
 
-import html
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from nango_client.testing import _checks
-from nango_client.testing._account import Account, Call
-from nango_client.testing._actions import ActionControls, Actions
+from nango_client.testing._account.actions import ActionControls, Actions
+from nango_client.testing._account.base import Account
+from nango_client.testing._account.connections import ConnectionControls
+from nango_client.testing._account.environment import EnvironmentControls
+from nango_client.testing._account.faults import FaultControls
+from nango_client.testing._account.functions import FunctionControls
+from nango_client.testing._account.integrations import IntegrationControls
+from nango_client.testing._account.provider_keys import ProviderApiControls
+from nango_client.testing._account.providers import ProviderControls
+from nango_client.testing._account.records import RecordControls
+from nango_client.testing._account.sessions import SessionControls
+from nango_client.testing._account.syncs import SyncControls
+from nango_client.testing._account.webhooks import WebhookControls
+from nango_client.testing._api.dispatch import Dispatcher
 from nango_client.testing._clock import FakeClock
-from nango_client.testing._connections import ConnectionControls
-from nango_client.testing._environment import EnvironmentControls
-from nango_client.testing._faults import FaultControls
-from nango_client.testing._functions import FunctionControls
-from nango_client.testing._integrations import IntegrationControls
-from nango_client.testing._provider_keys import ProviderApiControls
-from nango_client.testing._providers import ProviderControls
-from nango_client.testing._rate_limit import RateLimit
-from nango_client.testing._records import RecordControls
-from nango_client.testing._routes import ROUTES, Route, nearest
-from nango_client.testing._schema import parse_query
-from nango_client.testing._sessions import SessionControls, Sessions
-from nango_client.testing._syncs import SyncControls
-from nango_client.testing._webhooks import WebhookControls
-from nango_client.testing._wire import (
-    HTML_TYPE,
-    Answer,
-    Forward,
-    Reaction,
-    RecordedRequest,
-    Refusal,
-    UnexpectedRequest,
-    error_answer,
-)
+from nango_client.testing._messages import Answer, Reaction, RecordedRequest, UnexpectedRequest
 
 if TYPE_CHECKING:
     from nango_client import Clock
@@ -75,23 +61,21 @@ class NangoState(
         super().__init__(Account(self.clock))
         self.requests: list[RecordedRequest] = []
         """All requests that came, oldest first; clear it as you like."""
-        self.unexpected_requests: list[UnexpectedRequest] = self._account.unexpected
-        """Those to unknown paths, integrations and connections, with a bad key or malformed."""
-        self._keys: dict[str, frozenset[str] | None] = {}
-        self._rate_limit = RateLimit(rate_limit)
-        # Browsers with a session count apart from servers with a key.
-        self._session_limit = RateLimit(rate_limit)
+        self._dispatcher = Dispatcher(self._account, rate_limit)
         self.api_key: str = self.add_key(scopes)
         """A key for this server; another server refuses it."""
 
-    def add_key(self, scopes: Iterable[str] | None = None) -> str:
-        """Make one more API key, with these scopes or, with None, all of them."""
-        if isinstance(scopes, str):
-            raise TypeError(f"scopes is a collection of names: [{scopes!r}]")
-        key = str(uuid.uuid4())
-        with self._account.lock:
-            self._keys[key] = None if scopes is None else frozenset(scopes)
-        return key
+    @property
+    def unexpected_requests(self) -> list[UnexpectedRequest]:
+        """Requests to unknown paths, integrations and connections, with a bad key or malformed.
+
+        Clear it as you like.
+        """
+        return self._account.unexpected
+
+    @unexpected_requests.setter
+    def unexpected_requests(self, requests: list[UnexpectedRequest]) -> None:
+        self._account.unexpected = requests
 
     def advance(self, seconds: float) -> None:
         """Let time pass, for the server and for the clients that it made."""
@@ -126,106 +110,7 @@ class NangoState(
             self.requests.append(request)
             slow = self._delays.take(request)
             outcome = self._outcomes.take(request)
-            answer = outcome.answer if outcome else self._answer(request)
+            answer = outcome.answer if outcome else self._dispatcher.answer(request)
         if isinstance(answer, Answer):
             answer = answer.dated(self.clock.time())
         return Reaction(answer, slow.delay if slow else 0.0)
-
-    def _answer(self, request: RecordedRequest) -> Answer | Forward:
-        limits: dict[str, str] = {}
-        try:
-            answer = self._serve(request, limits)
-        except Refusal as refusal:
-            answer = refusal.answer
-            if refusal.hint:
-                unexpected = UnexpectedRequest(request, refusal.hint)
-                self.unexpected_requests.append(unexpected)
-                answer.headers["X-MockNango-Expected"] = ascii(refusal.hint)[1:-1]
-        if isinstance(answer, Forward):
-            return self._limited(answer, limits)
-        answer.headers.update(limits)
-        return answer
-
-    def _limited(self, forward: Forward, limits: Mapping[str, str]) -> Forward:
-        async def ask() -> Answer:
-            answer = (await forward.ask()).dated(self.clock.time())
-            for name, value in limits.items():
-                # The provider's own take the place of Nango's.
-                answer.headers.setdefault(name, value)
-            return answer
-
-        return Forward(ask)
-
-    def _serve(self, request: RecordedRequest, limits: dict[str, str]) -> Answer | Forward:
-        """Answer as the server does, its checks in its order.
-
-        Args:
-            request: what came.
-            limits: filled with the headers that tell of the rate limit.
-
-        Raises:
-            Refusal: any answer but that of an endpoint.
-        """
-        for route in ROUTES:
-            params = route.match(request)
-            if params is not None:
-                break
-        else:
-            raise _no_such_route(request)
-        _checks.check_escapes(request)
-        body = _checks.read_body(request)
-        if not route.takes_any_type:
-            _checks.check_content_type(request.headers)
-        call = Call(
-            account=self._account,
-            request=request,
-            now=self.clock.time(),
-            params=params,
-            query=parse_query(request.raw_query),
-            body=body,
-        )
-        if route.auth != "none":
-            call = self._authenticated(call, route)
-            self._count(call, limits)
-            _checks.check_scopes(call.scopes, route.scopes)
-        if route.query is not None:
-            _checks.check_values(route.query, dict(call.query), "invalid_query_params")
-        _checks.check_values(route.params, dict(call.params), "invalid_uri_params")
-        if route.headers is not None:
-            headers = {name.lower(): value for name, value in request.headers.items()}
-            _checks.check_values(route.headers, headers, "invalid_headers")
-        if route.body is not None:
-            _checks.check_values(route.body, call.body, "invalid_body")
-        return route.handler(call)
-
-    def _authenticated(self, call: Call, route: Route) -> Call:
-        sent = _checks.bearer(call.request.headers)
-        if route.auth == "key" or not (
-            route.auth == "session" or sent.startswith(_checks.SESSION_PREFIX)
-        ):
-            return call.with_(scopes=_checks.check_key(sent, self._keys))
-        _checks.check_token(sent, known=self._account.of(Sessions).is_open(sent))
-        return call.with_(token=sent)
-
-    def _count(self, call: Call, limits: dict[str, str]) -> None:
-        limit = self._rate_limit if call.token is None else self._session_limit
-        refused, counted = limit.take(call.now)
-        limits.update(counted)
-        if refused:
-            method, path = call.request.method, call.request.raw_path
-            raise Refusal(error_answer(429, "too_many_request", method=method, path=path))
-
-
-def _no_such_route(request: RecordedRequest) -> Refusal:
-    hint = f"no such endpoint; near it are {nearest(request)}"
-    if request.path.startswith("/api/v1/"):
-        return Refusal(error_answer(401, "unauthorized"), hint)
-    if request.method == "GET":
-        # The server's web app answers here, with its page.
-        status, text = 200, hint
-    else:
-        status, text = 404, f"Cannot {request.method} {request.path}: {hint}"
-    page = f"<!doctype html>\n<title>Nango</title>\n<pre>{html.escape(text)}</pre>\n"
-    answer = Answer(status, page.encode(errors="replace"))
-    answer.headers["Content-Type"] = HTML_TYPE
-    return Refusal(answer, hint)

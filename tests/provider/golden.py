@@ -15,7 +15,8 @@ from urllib.parse import unquote_plus, urlsplit
 import attrs
 
 from nango_client import Connection, InvalidArgumentError, UnsupportedProviderError
-from nango_client._provider.injection import Call, ClientSecrets, Plan, Recipe, compile_entry
+from nango_client._provider.making.plans import Call, ClientSecrets, Plan
+from nango_client._provider.making.recipe import Recipe, compile_entry
 from nango_client._wire.converter import Unreadable, read
 
 FOLDER = Path(__file__).parent.parent / "golden"

@@ -3,10 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from nango_client import ApiKeyCredentials, Connection, Credentials
-from nango_client._provider.injection import Call, Plan, compile_entry
+from nango_client import ApiKeyCredentials, Connection, Credentials, OAuth2Credentials
+from nango_client._provider.making.plans import Call, Plan
+from nango_client._provider.making.recipe import compile_entry
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+GITHUB = {"name": "github", "auth_mode": "OAUTH2", "proxy": {"base_url": "https://api.github.com"}}
+TOKEN = OAuth2Credentials(access_token="the-token")
 
 
 def connection(credentials: Credentials | None = None, **config: Any) -> Connection:

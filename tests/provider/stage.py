@@ -10,7 +10,7 @@ from typing import Any, Self
 from aiohttp import web
 from multidict import CIMultiDict
 
-from nango_client import NangoClient, RetryPolicy, SystemClock
+from nango_client import NangoClient, ProviderRequest, RetryPolicy, SystemClock
 from nango_client.testing import FakeClock
 
 API_KEY = "canary-api-key-0001"
@@ -74,6 +74,48 @@ class Server:
 
 async def echo(request: web.Request) -> web.StreamResponse:
     return web.json_response({"path": request.raw_path})
+
+
+async def hang_up(request: web.Request) -> web.StreamResponse:
+    """Close the connection without an answer."""
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def never(request: web.Request) -> web.StreamResponse:
+    """Answer much later than any test waits."""
+    await asyncio.sleep(30)
+    return web.Response()
+
+
+def answers(status: int, body: Any, **headers: str) -> Answer:
+    """Give what always answers so."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.json_response(
+            body, status=status, headers={n.replace("_", "-"): v for n, v in headers.items()}
+        )
+
+    return answer
+
+
+async def body_of(request: ProviderRequest) -> Any:
+    """Make a call, and give its answer's JSON."""
+    async with request as response:
+        return await response.json()
+
+
+async def status_of(request: ProviderRequest) -> int:
+    """Make a call, and give its answer's status."""
+    async with request as response:
+        return response.status
+
+
+async def done(request: ProviderRequest) -> None:
+    """Make a call, and leave its answer unread."""
+    async with request:
+        pass
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -4,40 +4,31 @@ import asyncio
 import base64
 import gc
 import io
-import re
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 from aiohttp import web
-from stage import API_KEY, Server, Stage, entry, until
-from yarl import URL
+from stage import (
+    Server,
+    Stage,
+    body_of,
+    entry,
+    hang_up,
+)
 
 from nango_client import (
     CachePolicy,
     ClientClosedError,
-    ConnectionFailedError,
     Event,
-    InvalidArgumentError,
-    NangoClient,
-    NangoError,
-    NotFoundError,
-    ProviderRequest,
-    RequestTimeoutError,
-    RetryPolicy,
-    TimeoutPolicy,
-    TokenExpiredError,
     TransportError,
-    UnsupportedProviderError,
 )
 
+if TYPE_CHECKING:
+    from yarl import URL
+
 pytestmark = pytest.mark.asyncio
-
-
-async def body_of(request: ProviderRequest) -> Any:
-    async with request as response:
-        return await response.json()
 
 
 async def test_a_call_reaches_the_provider_with_the_connections_token() -> None:
@@ -233,18 +224,6 @@ async def test_links_of_an_answer_can_be_followed() -> None:
     assert stage.provider.seen[-1].path == "/api/items?page=3&q=a%26b"
 
 
-async def test_a_url_elsewhere_is_refused_by_name() -> None:
-    """The text names what is meant for it; nothing is sent."""
-    async with Stage() as stage, Server() as other:
-        acme = stage.client.direct("user-42", "acme")
-        for url in (f"{other.url}/x", URL(f"{other.url}/x")):
-            with pytest.raises(InvalidArgumentError, match="base_url="):
-                await acme.get(url)
-
-    assert not other.seen
-    assert not stage.provider.seen
-
-
 async def test_base_url_replaces_the_providers() -> None:
     """It may be http, because code says so."""
     async with Stage() as stage, Server() as other:
@@ -253,114 +232,6 @@ async def test_base_url_replaces_the_providers() -> None:
 
     assert [seen.path for seen in other.seen] == ["/v2/x"]
     assert not stage.provider.seen
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options"),
-    [
-        (("", "acme"), {}),
-        (("user-42", "a\nb"), {}),
-        ((42, "acme"), {}),
-        (("user-42", "acme"), {"retries": -1}),
-        (("user-42", "acme"), {"retries": True}),
-        (("user-42", "acme"), {"retries": "2"}),
-        (("user-42", "acme"), {"base_url": "ftp://acme.example"}),
-        (("user-42", "acme"), {"base_url": "/relative"}),
-        (("user-42", "acme"), {"headers": "text"}),
-        (("user-42", "acme"), {"headers": {"a": 1}}),
-        (("user-42", "acme"), {"headers": 42}),
-        (("user-42", "acme"), {"session": object()}),
-    ],
-)
-async def test_bad_arguments_are_refused_when_the_session_is_made(
-    arguments: tuple[Any, Any], options: dict[str, Any]
-) -> None:
-    """Nothing needs to be awaited for that, and nothing is sent."""
-    async with Stage() as stage:
-        with pytest.raises(InvalidArgumentError):
-            stage.client.direct(*arguments, **options)
-
-    assert not stage.nango.seen
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"headers": {"X-A": "a\r\nX-B: b"}},
-        {"headers": {"a": 1}},
-        {"headers": "text"},
-        {"cookies": {"a": 1}},
-        {"auth": ("user", "password")},
-        {"json": {"canary-body": object()}},
-        {"json": 1, "data": b"canary-body"},
-        {"params": 42},
-        {"timeout": "long"},
-        {"timeout": -1},
-        {"timeout": True},
-        {"chunked": True, "headers": {"Transfer-Encoding": "chunked"}, "data": b"canary-body"},
-    ],
-)
-async def test_bad_keywords_of_a_call_send_nothing(options: dict[str, Any]) -> None:
-    """And no frame of ours shows what was passed."""
-    async with Stage() as stage:
-        with pytest.raises(InvalidArgumentError) as caught:
-            await stage.client.direct("user-42", "acme").post("/canary-path", **options)
-
-    assert not stage.provider.seen
-    assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
-    traceback = caught.value.__traceback__
-    while traceback is not None:
-        if "nango_client" in traceback.tb_frame.f_code.co_filename:
-            shown = repr(list(traceback.tb_frame.f_locals.values()))
-            assert "canary-body" not in shown
-            assert "token-1" not in shown
-        traceback = traceback.tb_next
-
-
-async def test_a_token_that_has_ended_is_not_sent() -> None:
-    """Nango has no other one."""
-    async with Stage() as stage:
-        stage.kind = {
-            "type": "OAUTH2",
-            "access_token": "a",
-            "expires_at": "2026-01-01T00:00:00Z",
-            "raw": {},
-        }
-        with pytest.raises(TokenExpiredError):
-            await stage.client.direct("user-42", "acme").get("/")
-
-    assert not stage.provider.seen
-
-
-async def test_of_an_app_and_a_user_the_apps_end_counts() -> None:
-    """It is the app's token that is sent."""
-    raw = {"type": "CUSTOM", "app": {"type": "APP", "access_token": "app"}, "user": None, "raw": {}}
-    ended = {**raw, "app": {**raw["app"], "expires_at": "2026-01-01T00:00:00Z"}}  # type: ignore[dict-item]
-    async with Stage() as stage:
-        stage.kind = ended
-        with pytest.raises(TokenExpiredError):
-            await stage.client.direct("user-42", "acme").get("/")
-
-
-async def test_a_connection_without_a_provider_cannot_be_called() -> None:
-    """Older servers do not say whose it is."""
-    async with Stage() as stage:
-        stage.connection = {"provider": None}
-        with pytest.raises(UnsupportedProviderError, match=re.escape("client.proxy")):
-            await stage.client.direct("user-42", "acme").get("/")
-
-
-async def test_what_nango_refuses_is_raised() -> None:
-    """An unknown connection is what it is elsewhere."""
-
-    async def unknown(request: web.Request) -> web.StreamResponse:
-        return web.json_response({"error": {"code": "not_found"}}, status=404)
-
-    async with Stage() as stage:
-        stage.nango.answer = unknown
-        with pytest.raises(NotFoundError):
-            await stage.client.direct("user-42", "acme").get("/")
 
 
 async def test_signed_requests_are_made_one_by_one() -> None:
@@ -397,345 +268,10 @@ async def test_credentials_are_not_kept_longer_than_the_connection() -> None:
         assert not made
 
 
-@pytest.mark.parametrize("path", ["https://other.example/x", "/\ud800"])
-async def test_a_path_that_cannot_be_sent_is_refused_without_a_body_too(path: str) -> None:
-    """By the same rules, and with no frame of what was passed."""
-    async with Stage() as stage:
-        with pytest.raises(InvalidArgumentError):
-            await stage.client.direct("user-42", "acme").get(path, params={"a": "b"})
-
-    assert not stage.provider.seen
-
-
 # ---- what is remembered ---------------------------------------------------------------------
 
 
-async def test_entries_are_remembered_for_an_hour() -> None:
-    """By all connections of a provider; then the new one counts."""
-    async with Stage() as stage:
-        for user in ("a", "b", "a"):
-            await body_of(stage.client.direct(user, "acme").get("/"))
-        assert stage.asked("/providers/") == 1
-
-        stage.entry = entry(f"{stage.provider.url}/new")
-        stage.clock.advance(3601)
-        await body_of(stage.client.direct("a", "acme").get("/x"))
-
-    assert stage.asked("/providers/") == 2
-    assert stage.provider.seen[-1].path == "/new/x"
-
-
-async def test_an_entry_is_asked_for_once_for_all_callers() -> None:
-    """Fifty that begin together make one request."""
-    async with Stage() as stage:
-        acme = stage.client.direct("user-42", "acme")
-        await asyncio.gather(*(body_of(acme.get("/")) for _ in range(50)))
-
-    assert stage.asked("/providers/") == 1
-    assert len(stage.provider.seen) == 50
-
-
-async def test_an_old_entry_serves_while_no_new_one_can_be_had() -> None:
-    """It is asked for again after a while, for which nobody waits."""
-    async with Stage() as stage:
-        acme = stage.client.direct("user-42", "acme")
-        await body_of(acme.get("/"))
-        stage.failing = {"/providers/"}
-        stage.clock.advance(3601)
-        await body_of(acme.get("/"))
-        await body_of(acme.get("/"))
-        assert stage.asked("/providers/") == 2
-
-        stage.clock.advance(11)
-        await body_of(acme.get("/"))
-        await body_of(acme.get("/"))
-        assert stage.asked("/providers/") == 3
-        stage.failing = set()
-        stage.clock.advance(11)
-        await body_of(acme.get("/"))
-        await asyncio.sleep(0.05)
-        stage.failing = {"/providers/"}
-        await body_of(acme.get("/"))
-
-    assert stage.asked("/providers/") == 4
-    assert len(stage.provider.seen) == 7
-
-
-async def test_an_entry_that_was_never_had_raises() -> None:
-    """There is nothing to go by."""
-    async with Stage() as stage:
-        stage.failing = {"/providers/"}
-        with pytest.raises(NangoError):
-            await stage.client.direct("user-42", "acme").get("/")
-    assert not stage.provider.seen
-
-
-async def test_a_caller_who_leaves_does_not_end_the_others_wait() -> None:
-    """The entry is fetched for whoever stays."""
-    async with Stage() as stage:
-        acme = stage.client.direct("user-42", "acme")
-        release = stage.held["/providers/"] = asyncio.Event()
-        leaving, staying = (asyncio.ensure_future(body_of(acme.get("/"))) for _ in range(2))
-        await until(lambda: stage.asked("/providers/"))
-        leaving.cancel()
-        release.set()
-        assert await staying == {"path": "/"}
-        with pytest.raises(asyncio.CancelledError):
-            await leaving
-
-
-SECRETS = {"credentials": {"type": "OAUTH2", "client_id": "id", "client_secret": "canary-secret"}}
-NEEDS_SECRETS = {"headers": {"X-Client": "${clientId}:${clientSecret}"}}
-
-
-async def test_secrets_are_asked_for_only_where_they_are_needed() -> None:
-    """And kept no longer than a connection is cached, nor longer than one that was dropped."""
-    async with Stage() as stage:
-        await body_of(stage.client.direct("user-42", "acme").get("/"))
-        assert stage.asked("/integrations/") == 0
-    async with Stage() as stage:
-        stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
-        stage.integration = SECRETS
-        acme = stage.client.direct("user-42", "acme")
-        for _ in range(3):
-            await body_of(acme.get("/"))
-        assert stage.asked("/integrations/acme?include=credentials") == 1
-        stage.clock.advance(301)
-        await body_of(acme.get("/"))
-        assert stage.asked("/integrations/") == 2
-        stage.client.invalidate("user-42", "acme")
-        await body_of(acme.get("/"))
-        assert stage.asked("/integrations/") == 3
-        stage.client.invalidate()
-        await body_of(acme.get("/"))
-        assert stage.asked("/integrations/") == 4
-
-    assert {seen.headers["X-Client"] for seen in stage.provider.seen} == {"id:canary-secret"}
-
-
-async def test_without_a_cache_no_secret_is_kept() -> None:
-    """They are asked for with each call, as the connection is."""
-    async with Stage(cache=None) as stage:
-        stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
-        stage.integration = SECRETS
-        for _ in range(2):
-            await body_of(stage.client.direct("user-42", "acme").get("/"))
-
-    assert stage.asked("/integrations/") == stage.asked("/connection/") == 2
-
-
-async def test_secrets_that_end_while_they_are_asked_for_are_not_kept() -> None:
-    """Whoever waited gets them; the next one asks again."""
-    async with Stage() as stage:
-        stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
-        stage.integration = SECRETS
-        release = stage.held["/integrations/"] = asyncio.Event()
-        acme = stage.client.direct("user-42", "acme")
-        waiting = asyncio.ensure_future(body_of(acme.get("/")))
-        await until(lambda: stage.asked("/integrations/"))
-        stage.client.invalidate("user-42", "acme")
-        release.set()
-        await waiting
-        await body_of(acme.get("/"))
-
-    assert stage.asked("/integrations/") == 2
-
-
-async def test_secrets_that_nango_hides_or_cannot_give() -> None:
-    """An integration on Nango's own app has none to give; a failure is not kept."""
-    async with Stage() as stage:
-        stage.entry = entry(stage.provider.url, **NEEDS_SECRETS)
-        stage.integration = {"credentials": None}
-        with pytest.raises(UnsupportedProviderError):
-            await stage.client.direct("user-42", "acme").get("/")
-        stage.failing = {"/integrations/"}
-        stage.client.invalidate()
-        with pytest.raises(NangoError):
-            await stage.client.direct("user-42", "acme").get("/")
-        stage.failing = set()
-        stage.integration = SECRETS
-        await body_of(stage.client.direct("user-42", "acme").get("/"))
-
-
 # ---- limits and failures ---------------------------------------------------------------------
-
-
-async def test_whoever_does_not_answer_is_named() -> None:
-    """The provider, or Nango."""
-    async with Server() as gone:
-        url = gone.url
-    async with Stage() as stage:
-        acme = stage.client.direct("user-42", "acme", base_url=url)
-        with pytest.raises(ConnectionFailedError) as provider:
-            await acme.post("/", json={})
-        unknown = stage.client.direct("user-42", "acme", base_url="http://nowhere.invalid")
-        with pytest.raises(ConnectionFailedError) as dns:
-            await unknown.get("/")
-    async with NangoClient(API_KEY, base_url=url, retry=RetryPolicy(max_attempts=1)) as client:
-        with pytest.raises(ConnectionFailedError) as nango:
-            await client.direct("user-42", "acme").get("/")
-
-    assert (provider.value.host, provider.value.may_have_run) == ("127.0.0.1", False)
-    assert provider.value.retryable
-    assert dns.value.host == "nowhere.invalid"
-    assert nango.value.host == "127.0.0.1"
-    assert (provider.value.__cause__, provider.value.__context__) == (None, None)
-
-
-async def hang_up(request: web.Request) -> web.StreamResponse:
-    assert request.transport is not None
-    request.transport.abort()
-    return web.Response()
-
-
-@pytest.mark.parametrize(
-    ("method", "requests", "retryable"),
-    [
-        ("GET", 2, True),
-        ("HEAD", 2, True),
-        ("PUT", 1, True),
-        ("DELETE", 1, True),
-        ("POST", 1, False),
-        ("PATCH", 1, False),
-    ],
-)
-async def test_only_get_and_head_are_sent_twice_by_aiohttp(
-    method: str, requests: int, retryable: bool
-) -> None:
-    """A connection that breaks ends all others at once; what may have run is not to be repeated."""
-    async with Stage(hang_up) as stage:
-        acme = stage.client.direct("user-42", "acme")
-        with pytest.raises(ConnectionFailedError) as caught:
-            await acme.request(method, "/")
-
-    assert len(stage.provider.seen) == requests
-    assert (caught.value.may_have_run, caught.value.retryable) == (True, retryable)
-
-
-async def never(request: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(30)
-    return web.Response()
-
-
-@pytest.mark.parametrize("own", [True, False], ids=["own", "session"])
-async def test_the_limit_between_two_reads_is_that_of_an_attempt(own: bool) -> None:
-    """There is no total by default: an answer may take as long as it goes on."""
-
-    async def slow(request: web.Request) -> web.StreamResponse:
-        if request.path == "/never":
-            return await never(request)
-        response = web.StreamResponse()
-        await response.prepare(request)
-        for _ in range(6):
-            await response.write(b"x")
-            await asyncio.sleep(0.1)
-        return response
-
-    policy = TimeoutPolicy(attempt=0.3, total=0.4)
-    async with Stage(slow, timeout=policy) as stage, aiohttp.ClientSession() as session:
-        acme = stage.client.direct("user-42", "acme", session=None if own else session)
-        async with acme.get("/slow") as response:
-            assert await response.read() == b"xxxxxx"
-        with pytest.raises(RequestTimeoutError) as caught:
-            await acme.get("/never")
-
-    assert caught.value.host == "127.0.0.1"
-
-
-async def test_a_number_is_the_limit_for_all_together() -> None:
-    """For credentials, the answer, and its body, whose errors are aiohttp's."""
-
-    async def slow_body(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        await response.write(b"x")
-        return await never(request)
-
-    async with Stage(slow_body) as stage:
-        acme = stage.client.direct("user-42", "acme")
-        async with acme.get("/", timeout=0.2) as response:
-            with pytest.raises(TimeoutError) as body:
-                await response.read()
-        stage.provider.answer = never
-        with pytest.raises(RequestTimeoutError) as answer:
-            await acme.get("/", timeout=0.1)
-        stage.client.invalidate()
-        play, stage.nango.answer = stage.nango.answer, never
-        with pytest.raises(RequestTimeoutError) as credentials:
-            await acme.get("/", timeout=0.1)
-        stage.nango.answer = play
-        stage.provider.answer = lambda _: asyncio.sleep(0.1, web.Response())
-        async with acme.get("/", timeout=None), acme.get("/", timeout=aiohttp.ClientTimeout(9)):
-            pass
-
-    assert not isinstance(body.value, NangoError)
-    assert answer.value.may_have_run
-    assert not credentials.value.may_have_run
-
-
-async def test_the_limit_of_nango_is_not_taken_for_the_callers() -> None:
-    """What runs out first is told."""
-    async with Stage(timeout=TimeoutPolicy(attempt=0.1)) as stage:
-        stage.nango.answer = never
-        with pytest.raises(RequestTimeoutError, match="no whole answer"):
-            await stage.client.direct("user-42", "acme").get("/", timeout=5)
-
-
-async def test_the_wait_for_a_free_connection_has_a_limit_of_its_own() -> None:
-    """The pool has 100 places; a call's own limits have no such one, unless it says so."""
-    release = asyncio.Event()
-
-    async def hold(request: web.Request) -> web.StreamResponse:
-        await release.wait()
-        return web.json_response({})
-
-    async with Stage(hold, timeout=TimeoutPolicy(connect=0.2)) as stage:
-        acme = stage.client.direct("user-42", "acme")
-        first = [asyncio.ensure_future(body_of(acme.get("/", timeout=None))) for _ in range(100)]
-        await until(lambda: len(stage.provider.seen) >= 100)
-        with pytest.raises(RequestTimeoutError) as caught:
-            await acme.get("/")
-        with pytest.raises(RequestTimeoutError):
-            await acme.get("/", timeout=aiohttp.ClientTimeout(connect=0.05))
-        patient = asyncio.ensure_future(body_of(acme.get("/", timeout=None)))
-        # Requests to Nango do not stand in this queue.
-        await stage.client.get_token("user-42", "acme", force_refresh=True)
-        await asyncio.sleep(0.3)
-        release.set()
-        await asyncio.gather(*first, patient)
-
-    assert not caught.value.may_have_run
-
-
-async def test_the_client_ends_its_calls_when_it_is_closed() -> None:
-    """Also those that wait for the next try; then no new one begins."""
-
-    async def busy(request: web.Request) -> web.StreamResponse:
-        if request.path == "/never":
-            return await never(request)
-        return web.Response(status=503, headers={"Retry-After": "20"})
-
-    async with Stage(busy) as stage:
-        acme = stage.client.direct("user-42", "acme", retries=1)
-        calls = [asyncio.ensure_future(body_of(acme.get(path))) for path in ("/never", "/busy")]
-        await until(lambda: len(stage.provider.seen) >= 2)
-        await asyncio.sleep(0.05)
-        async with asyncio.timeout(1):
-            await stage.client.close()
-            results = await asyncio.gather(*calls, return_exceptions=True)
-        with pytest.raises(ClientClosedError):
-            await acme.get("/")
-
-    assert [type(result) for result in results] == [ClientClosedError, ClientClosedError]
-
-
-async def test_a_client_serves_one_event_loop_after_another() -> None:
-    """Its connections are those of the running loop."""
-    async with Stage() as stage:
-        port = stage.provider.port
-        await body_of(stage.client.direct("user-42", "acme").get("/"))
-
-    assert port
 
 
 async def test_a_session_of_the_callers_is_used_and_never_closed() -> None:

@@ -9,23 +9,17 @@ import aiohttp
 import pytest
 import trustme
 from aiohttp import web
-from stage import API_KEY, SECRETS_ENTRY, Answer, Server, Stage, entry
+from stage import API_KEY, SECRETS_ENTRY, Answer, Server, Stage, entry, status_of
 
 from nango_client import (
     ConnectionFailedError,
     InvalidArgumentError,
     NangoError,
-    ProviderRequest,
     TransportError,
 )
 from nango_client._provider.addresses import is_forbidden, make_public_socket
 
 pytestmark = pytest.mark.asyncio
-
-
-async def status_of(request: ProviderRequest) -> int:
-    async with request as response:
-        return response.status
 
 
 def to(url: str | Callable[[web.Request], str], status: int = 302) -> Answer:

@@ -8,13 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from stage import SECRETS_ENTRY, Answer, Server, Stage, entry
+from stage import SECRETS_ENTRY, Answer, Server, Stage, entry, status_of
 
 from nango_client import (
     ConnectionFailedError,
     Event,
     OAuth2Credentials,
-    ProviderRequest,
     RetryPolicy,
     TimeoutPolicy,
     TwoStepCredentials,
@@ -22,11 +21,6 @@ from nango_client import (
 from nango_client._provider.renewals import Renewals, same
 
 pytestmark = pytest.mark.asyncio
-
-
-async def status_of(request: ProviderRequest) -> int:
-    async with request as response:
-        return response.status
 
 
 def refuses_all_but(stage: Stage) -> Answer:

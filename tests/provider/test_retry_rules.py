@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from nango_client._provider.retry_rules import RetryRules
+from nango_client._provider.making.retry_rules import RetryRules
 
 NOW = 1_795_780_800.0
 
@@ -36,30 +36,9 @@ def test_the_longest_wait_counts(answer: dict[str, str], expected: float | None)
     assert rules.wait(headers(**answer), NOW) == expected
 
 
-@pytest.mark.parametrize(
-    ("section", "asking"),
-    [
-        (None, {429, 500, 503}),
-        ({"error_code": ["4x9", "5xx"]}, {409, 429, 500, 503}),
-        ({"error_code": [403, "500-502", "nonsense", "\u0664\u0660\u0663", None]}, {403, 500}),
-        ({"error_code": "503"}, {503}),
-        ({"error_code": 7}, {429, 500, 503}),
-        ([], {429, 500, 503}),
-    ],
-)
-def test_a_list_of_statuses_replaces_the_usual_ones(section: Any, asking: set[int]) -> None:
-    """Single ones, classes and ranges; what cannot be read is left out."""
+@pytest.mark.parametrize("section", [None, [], {}, {"after": object(), "at": [None, ""]}])
+def test_what_is_not_understood_asks_for_no_wait(section: Any) -> None:
+    """It counts as absent."""
     rules = RetryRules.parse(section)
 
-    statuses = (200, 301, 403, 404, 409, 429, 500, 503)
-    assert {status for status in statuses if rules.asks_for_retry(status, headers())} == asking
-
-
-def test_nothing_left_makes_any_error_one_to_try_again() -> None:
-    """Only where the header says so, and only for errors."""
-    rules = RetryRules.parse({"remaining": "x-left", "after": {"a": 1}, "at": object()})
-
-    assert rules.asks_for_retry(403, headers(X_Left="0"))
-    assert not rules.asks_for_retry(403, headers(X_Left="1"))
-    assert not rules.asks_for_retry(200, headers(X_Left="0"))
-    assert (rules.after, rules.at) == (("a",), ())
+    assert rules.wait(headers(Retry_After="7"), NOW) is None

@@ -21,7 +21,7 @@ from nango_client import (
     TbaCredentials,
     UnsupportedProviderError,
 )
-from nango_client._provider.injection import ClientSecrets, Plan
+from nango_client._provider.making.plans import ClientSecrets, Plan
 
 APP = ClientSecrets("app&id", "app secret+")
 USER = OAuth1Credentials(oauth_token="user/token", oauth_token_secret="user=secret")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nango_client._provider.functions import PURE_FUNCTIONS
-from nango_client._provider.templates import Scope, Unresolved, parse
+from nango_client._provider.making.functions import PURE_FUNCTIONS
+from nango_client._provider.making.templates import Scope, Unresolved, parse
 
 NOW = datetime(2026, 1, 5, 9, 7, 3, 45_678, tzinfo=timezone(timedelta(hours=2)))
 VALUES = {"apiKey": "key", "a": {"b": {"c": "deep"}, "n": 42}, "empty": "", "list": [1], "no": None}

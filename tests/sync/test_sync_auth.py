@@ -13,8 +13,7 @@ import nango_client.ext.httpx
 import nango_client.ext.requests
 from nango_client import ConfigurationError, InvalidArgumentError, TransportError
 from nango_client.sync import NangoClient
-from nango_client.testing import MockNango
-from nango_client.testing._provider_api import ProviderApi
+from nango_client.testing import MockNango, ProviderApi
 
 PAIR = ("user-42", "github")
 Send = Callable[..., Any]

@@ -261,9 +261,12 @@ def test_unexpected_requests_fail_with_their_names(nango: NangoState) -> None:
 
 
 def test_unexpected_requests_can_be_cleared(nango: NangoState) -> None:
-    """A test that asked for a failure on purpose clears the list."""
+    """A test that asked for a failure on purpose clears the list, or begins another one."""
     ask(nango, "user-43")
 
     nango.unexpected_requests.clear()
 
     nango.assert_no_unexpected_requests()
+    nango.unexpected_requests = []
+    ask(nango, "user-43")
+    assert len(nango.unexpected_requests) == 1

@@ -10,8 +10,8 @@ from asking import send
 
 from nango_client import BadRequestError, NangoClient, UnknownIntegrationError
 from nango_client.testing import MockNango, ProviderApi
-from nango_client.testing._payloads import made_up_credentials
-from nango_client.testing._provider_keys import shown_secrets
+from nango_client.testing._account.provider_keys import shown_secrets
+from nango_client.testing._payloads.credentials import made_up_credentials
 from nango_client.testing._state import NangoState
 
 IDS = ("user-42", "github")

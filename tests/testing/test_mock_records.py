@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nango_client.testing import MockNango
-from nango_client.testing._records import Place
+from nango_client.testing._account.records import Place
 from nango_client.testing._state import NangoState
 
 if TYPE_CHECKING:

@@ -1,19 +1,8 @@
 """The same test of the same behaviour, run by six kinds of test runner."""
 
-import subprocess
-import sys
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-
-ROOT = Path(__file__).parents[2]
-
-Run = tuple["subprocess.Popen[bytes]", Path]
+pytest_plugins = ["pytester"]
 
 COMMON = ("-q", "-W", "error", "-p", "nango_client.testing.plugin")
 
@@ -105,40 +94,16 @@ def anyio_backend():
 """
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[dict[str, Run]]":
-    """All runners at work, side by side because most of their time is start-up."""
-    with ExitStack() as stack:
-        yield {name: stack.enter_context(run(name, tmp_path_factory)) for name in RUNNERS}
-
-
-@contextmanager
-def run(name: str, tmp_path_factory: pytest.TempPathFactory) -> "Generator[Run, None, None]":
-    """Start pytest on a folder with the behaviour and the runner's test of it."""
-    test, options = RUNNERS[name]
-    folder = tmp_path_factory.mktemp("runner")
-    (folder / "behaviour.py").write_text(BEHAVIOUR)
-    (folder / "test_it.py").write_text(test)
-    (folder / "conftest.py").write_text(ANYIO_BACKEND)
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    output = folder / "output.txt"
-    with (
-        output.open("w") as file,
-        subprocess.Popen(
-            [sys.executable, "-m", "pytest", *COMMON, *options],
-            cwd=folder,
-            env={"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-            stdout=file,
-            stderr=file,
-        ) as process,
-    ):
-        yield process, output
-
-
 @pytest.mark.parametrize("name", RUNNERS)
-def test_it_works_under(runs: "dict[str, Run]", name: str) -> None:
+def test_it_works_under(
+    name: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The kit behaves alike under each runner, with warnings as errors."""
-    process, output = runs[name]
+    test, options = RUNNERS[name]
+    pytester.makepyfile(behaviour=BEHAVIOUR, test_it=test, conftest=ANYIO_BACKEND)
+    pytester.makeini("[pytest]")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
-    assert process.wait() == 0, output.read_text()
-    assert ("1 passed" if name == "sync" else "2 passed") in output.read_text()
+    ran = pytester.runpytest_inprocess(*COMMON, *options)
+
+    ran.assert_outcomes(passed=1 if name == "sync" else 2)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nango_client.testing._schema import (
+from nango_client.testing._payloads.schema import (
     any_object,
     either,
     fields,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from asking import Reply, delete, post, send
 
+from nango_client.testing._account.syncs import seconds_of
 from nango_client.testing._state import NangoState
-from nango_client.testing._syncs import seconds_of
 
 IDS = ("user-42", "github")
 BOTH = {"provider_config_key": "github", "connection_id": "user-42"}

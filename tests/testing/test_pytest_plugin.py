@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,50 +46,49 @@ def test_strict_and_well(nango_server):
 """
 
 
-# Plugins of other packages stay out of these runs.
-ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+def run_pytest(pytester: pytest.Pytester, test: str, *options: str) -> pytest.RunResult:
+    pytester.makepyfile(test_it=test)
+    pytester.makeini("[pytest]\naddopts = --strict-markers")
+    return pytester.runpytest_inprocess("-q", *options)
 
 
-def run_pytest(
-    folder: Path, test: str, *options: str, env: Mapping[str, str] = ALONE
-) -> "subprocess.CompletedProcess[str]":
-    (folder / "test_it.py").write_text(test)
-    (folder / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *options],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Options for a run into which no plugin comes by itself."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    return "-W", "error", "-p", "nango_client.testing.plugin"
 
 
-def test_each_test_gets_a_server_of_its_own(tmp_path: Path) -> None:
+def test_each_test_gets_a_server_of_its_own(
+    pytester: pytest.Pytester, alone: tuple[str, ...]
+) -> None:
     """The fixture gives a running server that knows nothing of the test before."""
-    ran = run_pytest(tmp_path, USING, "-W", "error", "-p", "nango_client.testing.plugin")
+    ran = run_pytest(pytester, USING, *alone)
 
-    assert "2 passed" in ran.stdout
+    ran.assert_outcomes(passed=2)
 
 
-def test_strict_tests_fail_on_unexpected_requests(tmp_path: Path) -> None:
+def test_strict_tests_fail_on_unexpected_requests(
+    pytester: pytest.Pytester, alone: tuple[str, ...]
+) -> None:
     """With the marker an unexpected request fails the test and is named; without it it passes."""
-    ran = run_pytest(tmp_path, STRICT, "-W", "error", "-p", "nango_client.testing.plugin")
+    ran = run_pytest(pytester, STRICT, *alone)
 
-    assert ran.returncode == 1
-    assert "3 passed, 1 error" in ran.stdout
-    assert "ERROR test_it.py::test_strict - AssertionError: unexpected requests" in ran.stdout
-    assert "GET /nope: no such endpoint" in ran.stdout
+    ran.assert_outcomes(passed=3, errors=1)
+    assert "ERROR test_it.py::test_strict - AssertionError: unexpected requests" in str(ran.stdout)
+    assert "GET /nope: no such endpoint" in str(ran.stdout)
 
 
-def test_it_is_found_and_can_be_turned_off(tmp_path: Path) -> None:
+def test_it_is_found_and_can_be_turned_off(pytester: pytest.Pytester) -> None:
     """An installed package brings the fixture by itself, and `-p no:nango_client` takes it away."""
-    found = run_pytest(tmp_path, USING, env={})
-    off = run_pytest(tmp_path, USING, "-p", "no:nango_client", env={})
+    # What pytest-asyncio, which comes by itself too, would warn of.
+    scope = ("-o", "asyncio_default_fixture_loop_scope=function")
+    found = run_pytest(pytester, USING, *scope)
+    off = run_pytest(pytester, USING, *scope, "-p", "no:nango_client")
 
-    assert "2 passed" in found.stdout
-    assert "fixture 'nango_server' not found" in off.stdout
-    assert "2 errors" in off.stdout
+    found.assert_outcomes(passed=2)
+    off.assert_outcomes(errors=2)
+    assert "fixture 'nango_server' not found" in str(off.stdout)
 
 
 def test_loading_it_imports_little() -> None:

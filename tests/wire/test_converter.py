@@ -35,7 +35,7 @@ from nango_client._http.protocol import Response
 from nango_client._wire.converter import _structure_hook, encode
 from nango_client.models._base import Model, model, shown, wire_name
 from nango_client.models._frozen import FrozenDict, FrozenList
-from nango_client.testing._payloads import TokenMaker, made_up_credentials
+from nango_client.testing._payloads.credentials import TokenMaker, made_up_credentials
 
 CAPTURES = {
     path.stem: json.loads(path.read_text("utf-8"))

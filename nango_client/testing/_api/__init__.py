@@ -1,0 +1,1 @@
+"""The API: the endpoints that the mock answers, a subject a file."""

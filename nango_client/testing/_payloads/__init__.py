@@ -1,0 +1,1 @@
+"""Payloads: what the wire holds, made up and checked; no state."""
