@@ -210,7 +210,10 @@ class Reader:
                 with self._captured():
                     self._run_python(source, block)
             case "file":
-                (self._folder / block.name).write_text(block.text)
+                file = self._folder / block.name
+                file.write_text(block.text)
+                # The tests have helpers in modules of their own, perhaps under the same name.
+                self._stack.enter_context(_module_hidden(file.stem))
             case "addition":
                 file = self._folder / block.name
                 file.write_text(f"{file.read_text()}\n\n{block.text}")
@@ -351,6 +354,18 @@ def _modules_of(folder: Path) -> Iterator[None]:
     finally:
         sys.path.remove(str(folder))
         _forget_modules_of(folder)
+
+
+@contextlib.contextmanager
+def _module_hidden(name: str) -> Iterator[None]:
+    """Let a name be imported anew, and give the module back at the end."""
+    hidden = sys.modules.pop(name, None)
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)
+        if hidden is not None:
+            sys.modules[name] = hidden
 
 
 def _forget_modules_of(folder: Path) -> None:
