@@ -167,5 +167,6 @@ async def test_metadata_for_nobody_is_done_without_a_request() -> None:
     """There is nothing to do."""
     async with Scripted((200, {})) as server, server.client() as nango:
         await nango.connections.set_metadata([], "github", {})
+        await nango.connections.update_metadata([], "github", {})
 
         assert server.requests == []

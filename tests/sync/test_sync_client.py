@@ -50,7 +50,7 @@ def threads_of_clients() -> list[threading.Thread]:
 
 def test_a_hit_asks_nobody_and_needs_no_event_loop(server: MockNango, nango: NangoClient) -> None:
     """Also one of `get_token`, and where the loop is busy."""
-    connection = nango.get_connection(*PAIR)
+    connection = nango.connections.get(*PAIR)
     held = threading.Event()
     nango._bridge._worker.loop.call_soon_threadsafe(held.wait)  # type: ignore[union-attr]
 
