@@ -304,7 +304,7 @@ class NangoClient:
         return token_of(connection, self._lookup.now())
 
     def _hit(self, key: Key) -> Connection | None:
-        """Give what may be served at once, for any thread: it changes no order."""
+        """Give what may be served at once; any thread may ask, beside the event loop's."""
         cache = self._cache
         try:
             entry = cache.entries.get(key)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, final
+from typing import Final, final
 
 from nango_client._http.calls import Calls
 from nango_client._http.pages import pages
@@ -14,14 +14,20 @@ from nango_client._http.protocol import (
     check_id,
     json_body,
     query_string,
-    quoted,
-    segment,
 )
 from nango_client._resources import arguments
+from nango_client._resources.connection_requests import (
+    check_that_one_user_is_meant,
+    filters_of,
+    metadata_request,
+    optional_mapping,
+    owner,
+    request_for_one,
+)
 from nango_client._resources.importing import ImportableCredentials, wire_credentials
 from nango_client._resources.polling import poll
 from nango_client._resources.writes import Writes
-from nango_client.exceptions import InvalidArgumentError, NotFoundError
+from nango_client.exceptions import NotFoundError
 from nango_client.models import Connection, ConnectionSummary, EndUser
 from nango_client.models._base import Model, model
 from nango_client.models._frozen import EMPTY
@@ -92,7 +98,7 @@ class Connections:
             InvalidArgumentError: Nango could not understand a filter; nothing was sent.
             NangoError: while iterating, see `nango_client.exceptions`.
         """
-        filters = _filters(
+        filters = filters_of(
             provider_config_key, connection_id, search, tags, end_user_id, organization_id
         )
         limit = arguments.whole_number("page_size", page_size, 1, _MAX_PAGE)
@@ -122,8 +128,8 @@ class Connections:
             InvalidArgumentError: there is no filter but the integration, so that it could be
                 anybody's connection; or Nango could not understand one.
         """
-        _check_that_one_user_is_meant(connection_id, search, tags, end_user_id, organization_id)
-        filters = _filters(
+        check_that_one_user_is_meant(connection_id, search, tags, end_user_id, organization_id)
+        filters = filters_of(
             provider_config_key, connection_id, search, tags, end_user_id, organization_id
         )
         return next(iter(await self._page(filters, 1, 0)), None)
@@ -174,10 +180,10 @@ class Connections:
                 provider_config_key=provider_config_key,
                 credentials=wire_credentials(credentials),
                 connection_id=connection_id,
-                connection_config=_mapping("connection_config", connection_config),
-                metadata=_mapping("metadata", metadata),
+                connection_config=optional_mapping("connection_config", connection_config),
+                metadata=optional_mapping("metadata", metadata),
                 webhook_url_override=webhook_url_override,
-                **_owner(tags, end_user),
+                **owner(tags, end_user),
             ),
         )
         del credentials, connection_config, metadata, tags, end_user
@@ -206,11 +212,11 @@ class Connections:
         Raises:
             NotFoundError: there is no such connection.
         """
-        request = _one(
+        request = request_for_one(
             "PATCH",
             connection_id,
             provider_config_key,
-            json_body(webhook_url_override=webhook_url_override, **_owner(tags, end_user)),
+            json_body(webhook_url_override=webhook_url_override, **owner(tags, end_user)),
         )
         del tags, end_user
         await self._writes.do(request, [(connection_id, provider_config_key)])
@@ -228,7 +234,7 @@ class Connections:
         Raises:
             NotFoundError: there is no such connection.
         """
-        request = _one("DELETE", connection_id, provider_config_key, None)
+        request = request_for_one("DELETE", connection_id, provider_config_key, None)
         try:
             await self._writes.do(request, [(connection_id, provider_config_key)])
         except NotFoundError as error:
@@ -269,8 +275,8 @@ class Connections:
             WaitTimeoutError: there is none yet.
             InvalidArgumentError: see `first`.
         """
-        _check_that_one_user_is_meant(connection_id, search, tags, end_user_id, organization_id)
-        filters = _filters(
+        check_that_one_user_is_meant(connection_id, search, tags, end_user_id, organization_id)
+        filters = filters_of(
             provider_config_key, connection_id, search, tags, end_user_id, organization_id
         )
         if created_after is not None:
@@ -297,7 +303,7 @@ class Connections:
         Raises:
             NotFoundError: there is no such connection.
         """
-        filters = _filters(provider_config_key, connection_id, None, None, None, None)
+        filters = filters_of(provider_config_key, connection_id, None, None, None, None)
         found = await self._page(filters, 1, 0)
         for summary in found:
             return summary.metadata or EMPTY
@@ -320,7 +326,7 @@ class Connections:
         Raises:
             NotFoundError: one of them does not exist; nothing was changed.
         """
-        request, changed = _metadata("POST", connection_id, provider_config_key, metadata)
+        request, changed = metadata_request("POST", connection_id, provider_config_key, metadata)
         del metadata
         if changed:
             await self._writes.do(request, changed)
@@ -339,7 +345,7 @@ class Connections:
         Raises:
             NotFoundError: one of them does not exist; nothing was changed.
         """
-        request, changed = _metadata("PATCH", connection_id, provider_config_key, metadata)
+        request, changed = metadata_request("PATCH", connection_id, provider_config_key, metadata)
         del metadata
         if changed:
             await self._writes.do(request, changed)
@@ -375,114 +381,3 @@ class _Seen:
         known = self._blocks.get(block, 0)
         self._blocks[block] = known | bit
         return not known & bit
-
-
-def _one(method: str, connection_id: str, provider_config_key: str, body: bytes | None) -> Request:
-    return Request(
-        method,
-        "/connections/{connection_id}",
-        f"/connections/{segment('connection_id', connection_id)}",
-        f"provider_config_key={quoted('provider_config_key', provider_config_key)}",
-        about_connection(connection_id, provider_config_key),
-        body=body,
-    )
-
-
-def _metadata(
-    method: str,
-    connection_id: str | Iterable[str],
-    provider_config_key: str,
-    metadata: Mapping[str, object],
-) -> tuple[Request, list[tuple[str, str]]]:
-    """Give the request that writes metadata, and the connections that it changes."""
-    one = isinstance(connection_id, str)
-    ids = [connection_id] if isinstance(connection_id, str) else list(connection_id)
-    for each in ids:
-        check_id("connection_id", each)
-    key = check_id("provider_config_key", provider_config_key)
-    request = Request(
-        method,
-        "/connections/metadata",
-        "/connections/metadata",
-        "",
-        about_connection(ids[0], key)
-        if len(ids) == 1
-        else About(f"{len(ids)} connections of integration {{}}", key, check="all ids"),
-        body=json_body(
-            connection_id=connection_id if one else ids,
-            provider_config_key=key,
-            metadata=arguments.mapping("metadata", metadata),
-        ),
-    )
-    return request, [(each, key) for each in ids]
-
-
-def _mapping(argument: str, value: object) -> Mapping[str, Any] | None:
-    return None if value is None else arguments.mapping(argument, value)
-
-
-def _owner(tags: Mapping[str, str] | None, end_user: EndUser | None) -> dict[str, Any]:
-    """Give the members that say whose a connection is.
-
-    The endpoints for connections have no place for an organisation but the tags that the server
-    makes of it elsewhere.
-    """
-    own = None if tags is None else arguments.tags(tags)
-    user = None if end_user is None else arguments.end_user(end_user)
-    arguments.count_derived_tags(own, end_user)
-    belongs = arguments.organization(end_user)
-    if belongs is not None:
-        own = {f"organization_{name}": value for name, value in belongs.items()} | (own or {})
-    return {"tags": own, "end_user": user}
-
-
-def _filters(
-    provider_config_key: str | Iterable[str] | None,
-    connection_id: str | None,
-    search: str | None,
-    tags: Mapping[str, str] | None,
-    end_user_id: str | None,
-    organization_id: str | None,
-) -> "list[tuple[str, str]]":
-    found: list[tuple[str, str]] = []
-    if provider_config_key is not None:
-        keys = (
-            [provider_config_key]
-            if isinstance(provider_config_key, str)
-            else arguments.several("provider_config_key", provider_config_key)
-        )
-        found.append(("integrationId", ",".join(map(_listed_key, keys))))
-    texts = {
-        "connectionId": ("connection_id", connection_id),
-        "search": ("search", search),
-        "endUserId": ("end_user_id", end_user_id),
-        "endUserOrganizationId": ("organization_id", organization_id),
-    }
-    found += [
-        (wire, check_id(argument, value))
-        for wire, (argument, value) in texts.items()
-        if value is not None
-    ]
-    if tags is not None:
-        if not tags:
-            raise InvalidArgumentError("tags is empty, which Nango would take for no filter")
-        found += [(f"tags[{key}]", value) for key, value in arguments.tags(tags).items()]
-    return found
-
-
-def _listed_key(value: str) -> str:
-    """Give back a key that the server reads out of a list, whose parts it trims."""
-    key = check_id("provider_config_key", value)
-    if "," in key or key != key.strip():
-        raise InvalidArgumentError(
-            "provider_config_key holds a comma, or begins or ends with white space: no key does"
-        )
-    return key
-
-
-def _check_that_one_user_is_meant(*filters: object) -> None:
-    if all(value is None for value in filters):
-        raise InvalidArgumentError(
-            "give connection_id, search, tags, end_user_id or organization_id: without one, this "
-            "would be the newest connection of anybody"
-        )
