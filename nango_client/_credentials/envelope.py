@@ -251,6 +251,10 @@ class Names:
         stem = self._stem(pair[0], pair[1])
         return [f"{stem}:{options}" for options in self._options.values()]
 
+    def of_pause(self, pair: Pair) -> str:
+        """Give the name of the pause between forced renewals; no pattern matches its many parts."""
+        return f"{self._stem(pair[0], pair[1])}:renewed:by-force"
+
     def matching(self, connection_id: str | None, provider_config_key: str | None) -> list[str]:
         """Give the patterns of all that matches; None matches everything."""
         if connection_id is not None and provider_config_key is not None:

@@ -5,6 +5,7 @@ from typing import Any, Final, final
 
 import attrs
 
+from nango_client._credentials.lookup import Lookup
 from nango_client._http.single_flight import SingleFlight
 from nango_client._provider.remembered import landed
 from nango_client._provider.variables import RENEWABLE
@@ -27,7 +28,7 @@ class Renewals:
 
     Args:
         get_connection: the client's own.
-        peek: gives what the cache holds of a connection, and asks nobody.
+        lookup: knows what this process and its fleet hold, and when it was renewed.
         flights: the client's, so that they end with it.
         monotonic: a clock, in seconds.
     """
@@ -35,12 +36,12 @@ class Renewals:
     def __init__(
         self,
         get_connection: Callable[..., Coroutine[Any, Any, Connection]],
-        peek: Callable[[Pair], Connection | None],
+        lookup: Lookup,
         flights: SingleFlight[Pair, Connection],
         monotonic: Callable[[], float],
     ) -> None:
         self._get_connection = get_connection
-        self._peek = peek
+        self._lookup = lookup
         self._flights = flights
         self._monotonic = monotonic
         self._forced_at: dict[Pair, float] = {}
@@ -52,7 +53,7 @@ class Renewals:
             refused: the connection as it was used.
         """
         pair = (refused.connection_id, refused.provider_config_key)
-        held = self._peek(pair)
+        held = await self._lookup.compare(pair)
         if held is not None and not same(held.credentials, refused.credentials):
             return held
         if refused.credentials.type not in RENEWABLE:
@@ -78,7 +79,9 @@ class Renewals:
         return await landed(flight)
 
     async def _force(self, pair: Pair) -> Connection:
-        return await self._get_connection(*pair, force_refresh=True)
+        is_first = await self._lookup.may_force(pair, _PAUSE)
+        # What another process has forced comes, or has come, through the cache.
+        return await self._get_connection(*pair, force_refresh=is_first)
 
     def _note(self, pair: Pair, now: float) -> None:
         if len(self._forced_at) >= _MANY:
