@@ -263,9 +263,7 @@ class Names:
         return [f"{self._stem(connection_id, provider_config_key)}:*"]
 
     def _stem(self, connection_id: str | None, provider_config_key: str | None) -> str:
-        integration = (
-            "*" if provider_config_key is None else self._integration(provider_config_key)
-        )
+        integration = "*" if provider_config_key is None else self._integration(provider_config_key)
         connection = "*" if connection_id is None else self._hash("connection", connection_id)
         return f"{self._prefix}:{integration}:{connection}"
 

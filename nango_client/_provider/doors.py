@@ -83,7 +83,13 @@ class Doors:
         nango_host = settings.base_url.host or ""
         self._tools = Tools(
             sources=Sources(get_connection, recipes, self._secrets, lookup.now, nango_host),
-            renewals=Renewals(get_connection, lookup, lifecycle.flights(), clock.monotonic),
+            renewals=Renewals(
+                get_connection,
+                lookup.compare,
+                lookup.may_force,
+                lifecycle.flights(),
+                clock.monotonic,
+            ),
             lifecycle=lifecycle,
             reporter=reporter,
             timeout=timeout,

@@ -5,7 +5,6 @@ from typing import Any, Final, final
 
 import attrs
 
-from nango_client._credentials.lookup import Lookup
 from nango_client._http.single_flight import SingleFlight
 from nango_client._provider.remembered import landed
 from nango_client._provider.variables import RENEWABLE
@@ -28,7 +27,8 @@ class Renewals:
 
     Args:
         get_connection: the client's own.
-        lookup: knows what this process and its fleet hold, and when it was renewed.
+        compare: gives what is cached of a connection, by the whole fleet.
+        may_force: says whether nobody in the fleet has forced a renewal for so many seconds.
         flights: the client's, so that they end with it.
         monotonic: a clock, in seconds.
     """
@@ -36,12 +36,14 @@ class Renewals:
     def __init__(
         self,
         get_connection: Callable[..., Coroutine[Any, Any, Connection]],
-        lookup: Lookup,
+        compare: Callable[[Pair], Coroutine[Any, Any, Connection | None]],
+        may_force: Callable[[Pair, float], Coroutine[Any, Any, bool]],
         flights: SingleFlight[Pair, Connection],
         monotonic: Callable[[], float],
     ) -> None:
         self._get_connection = get_connection
-        self._lookup = lookup
+        self._compare = compare
+        self._may_force = may_force
         self._flights = flights
         self._monotonic = monotonic
         self._forced_at: dict[Pair, float] = {}
@@ -53,7 +55,7 @@ class Renewals:
             refused: the connection as it was used.
         """
         pair = (refused.connection_id, refused.provider_config_key)
-        held = await self._lookup.compare(pair)
+        held = await self._compare(pair)
         if held is not None and not same(held.credentials, refused.credentials):
             return held
         if refused.credentials.type not in RENEWABLE:
@@ -79,7 +81,7 @@ class Renewals:
         return await landed(flight)
 
     async def _force(self, pair: Pair) -> Connection:
-        is_first = await self._lookup.may_force(pair, _PAUSE)
+        is_first = await self._may_force(pair, _PAUSE)
         # What another process has forced comes, or has come, through the cache.
         return await self._get_connection(*pair, force_refresh=is_first)
 
