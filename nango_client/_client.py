@@ -169,7 +169,6 @@ class NangoClient:
             lifecycle=self._lifecycle,
             retrier=retrier,
             gate=self._gate,
-            cache=self._cache,
             lookup=self._lookup,
             get_connection=self.get_connection,
             providers=self.providers,

@@ -212,10 +212,118 @@ def retry_decision() -> str:
     )
 
 
+def shared_cache() -> str:
+    """Draw one call through the cache in memory and the one that a fleet shares."""
+    questions = [
+        ("Is it in memory?", "And was it compared with the store less than local_max_age ago, 5 s by default?",
+         "yes", "good", "The cached answer, at once"),
+        ("Has the store an answer?", "One that a key opens, for this connection, alive by the store's clock and by ours.",
+         "yes", "good", "That answer: a hit"),
+        ("Has a fetch just failed?", "That of another process, less than a second ago.",
+         "yes", "gone", "Its error, or the stale answer"),
+        ("Is the lease free?", "Who fetches or renews holds it, and keeps it alive.",
+         "no", "stale", "Wait, and ask the store again"),
+        ("Has one come meanwhile?", "Between the last look and the lease.",
+         "yes", "good", "That answer: a hit"),
+    ]  # fmt: skip
+    right, width = 346.0, 292.0
+    out: list[Element] = []
+    y = 18.0
+    for question, detail, leave, colour, answer in questions:
+        body, height = lines(34, y + 45, detail, 32)
+        box = height + 38
+        middle = y + box / 2
+        words, tall = lines(right + 21, 0, answer, 13)
+        shift = middle - tall / 2 + 14
+        out += [
+            f'<rect class="box" x="18" y="{y}" width="{width}" height="{box}" rx="7"/>',
+            text(34, y + 24, question, "b"),
+            *body,
+            *arrow([(18 + width, middle), (right, middle)]),
+            text(18 + width + 3, middle - 8, leave, "m"),
+            f'<rect class="{colour}" x="{right}" y="{y}" width="9" height="{box}"/>',
+            f'<rect class="{colour} tint" x="{right + 9}" y="{y}" width="{WIDTH - right - 27}" height="{box}"/>',
+            f'<g transform="translate(0 {shift:g})">{"".join(words)}</g>',
+        ]
+        y += box
+        out += arrow([(164, y), (164, y + 26)])
+        out.append(text(173, y + 18, "yes" if leave == "no" else "no", "m"))
+        y += 26
+    does = "One request for the whole fleet. Its answer goes into the store, the lease is released, and those who wait find it."
+    body, height = lines(40, y + 46, does, 50)
+    out += [
+        f'<rect class="due" x="18" y="{y}" width="9" height="{height + 40}"/>',
+        f'<rect class="due tint" x="27" y="{y}" width="{WIDTH - 45}" height="{height + 40}"/>',
+        text(40, y + 24, "Fetch from Nango", "b"),
+        *body,
+    ]
+    y += height + 40
+    fails = "Where the store fails, or takes longer than timeout, the call goes on as if there were none."
+    note, height = lines(18, y + 28, fails, 58, "m")
+    return drawing(
+        "One call through both caches",
+        " ".join(
+            f"{question} {detail} If {leave}: {answer}."
+            for question, detail, leave, _, answer in questions
+        )
+        + f" Else fetch from Nango. {does} {fails}",
+        y + height + 28,
+        [*out, *note],
+    )
+
+
+def provider_call() -> str:
+    """Draw where a call to a provider goes: directly, and through Nango's proxy."""
+    lanes = [
+        ("client.direct", [
+            ("Your process", "The token comes from the cache, and we put it into the request."),
+            ("The provider", "It answers you."),
+        ], "Nango is asked for a token once in a few minutes, and sees none of the calls."),
+        ("client.proxy", [
+            ("Your process", "It sends the request with no token in it."),
+            ("Nango", "It puts the token into the request, and sends it on."),
+            ("The provider", "It answers Nango, and Nango you."),
+        ], "Each call counts against Nango's limits, and can be seen in its logs."),
+    ]  # fmt: skip
+    lane_width = (WIDTH - 54) / 2
+    out: list[Element] = []
+    lowest = 0.0
+    for index, (name, stops, note) in enumerate(lanes):
+        x = 18 + index * (lane_width + 18)
+        out.append(text(x + lane_width / 2, 34, name, "c b", "middle"))
+        y = 50.0
+        for number, (who, does) in enumerate(stops):
+            body, height = lines(x + 14, y + 46, does, 24)
+            box = height + 38
+            out += [
+                f'<rect class="box" x="{x}" y="{y}" width="{lane_width}" height="{box}" rx="7"/>',
+                text(x + 14, y + 24, who, "b"),
+                *body,
+            ]
+            y += box
+            if number < len(stops) - 1:
+                out += arrow([(x + lane_width / 2, y), (x + lane_width / 2, y + 24)])
+                y += 24
+        body, height = lines(x, y + 26, note, 27, "m")
+        out += body
+        lowest = max(lowest, y + 26 + height)
+    return drawing(
+        "Where a call to a provider goes",
+        " ".join(
+            f"{name}: " + " ".join(f"{who}: {does}" for who, does in stops) + f" {note}"
+            for name, stops, note in lanes
+        ),
+        lowest,
+        out,
+    )
+
+
 FIGURES = {
     "token-life.svg": token_life,
     "call-path.svg": call_path,
     "retry-decision.svg": retry_decision,
+    "shared-cache.svg": shared_cache,
+    "provider-call.svg": provider_call,
 }
 
 

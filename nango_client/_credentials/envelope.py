@@ -8,6 +8,7 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -160,10 +161,12 @@ def unpack(packed: bytes) -> Envelope | None:
 class Vault:
     """Seals envelopes with the first of its keys, and opens those of any."""
 
-    __slots__ = ("_fernet",)
+    __slots__ = ("_fernet", "_refusal")
 
-    def __init__(self, fernet: "MultiFernet") -> None:
+    def __init__(self, fernet: "MultiFernet", refusal: type[Exception]) -> None:
+        """Make one; `refusal` is what the keys raise at what they have not sealed."""
         self._fernet = fernet
+        self._refusal = refusal
 
     def seal(self, envelope: Envelope) -> bytes:
         """Give the envelope encrypted and authenticated."""
@@ -171,11 +174,9 @@ class Vault:
 
     def open(self, sealed: bytes, name: str) -> Envelope | None:
         """Give the envelope; None where it was not sealed by one of the keys, for this name."""
-        from cryptography.fernet import InvalidToken
-
         try:
             envelope = unpack(self._fernet.decrypt(sealed))
-        except InvalidToken:
+        except self._refusal:
             return None
         return envelope if envelope is not None and envelope.name == name else None
 
@@ -203,8 +204,7 @@ def make_vault(keys: object) -> Vault | str:
             made.append(fernet.Fernet(key.strip()))
         except ValueError:
             return "encryption_key is no key: make one with SharedCache.generate_key()"
-    vault: Vault = Vault(fernet.MultiFernet(made))
-    return vault
+    return Vault(fernet.MultiFernet(made), fernet.InvalidToken)
 
 
 def import_fernet() -> Any:
@@ -230,12 +230,14 @@ class Names:
     that rotation moves nothing.
     """
 
-    __slots__ = ("_options", "_prefix", "_secret")
+    __slots__ = ("_integration", "_options", "_prefix", "_secret")
 
     def __init__(self, settings: Settings) -> None:
         where = str(settings.base_url).rstrip("/")
         self._secret = hmac.digest(settings.api_key.encode(), where.encode(), "sha256")
         self._prefix = f"nango{_FORMAT}:{self._hash('environment', '')}"
+        # There are few integrations, and many connections of each.
+        self._integration = lru_cache(maxsize=1024)(partial(self._hash, "integration"))
         self._options: dict[Key, str] = {
             options: self._hash("options", ",".join(options)) for options in SHARED_OPTIONS
         }
@@ -249,6 +251,10 @@ class Names:
         stem = self._stem(pair[0], pair[1])
         return [f"{stem}:{options}" for options in self._options.values()]
 
+    def of_pause(self, pair: Pair) -> str:
+        """Give the name of the pause between forced renewals; no pattern matches its many parts."""
+        return f"{self._stem(pair[0], pair[1])}:renewed:by-force"
+
     def matching(self, connection_id: str | None, provider_config_key: str | None) -> list[str]:
         """Give the patterns of all that matches; None matches everything."""
         if connection_id is not None and provider_config_key is not None:
@@ -257,9 +263,7 @@ class Names:
         return [f"{self._stem(connection_id, provider_config_key)}:*"]
 
     def _stem(self, connection_id: str | None, provider_config_key: str | None) -> str:
-        integration = (
-            "*" if provider_config_key is None else self._hash("integration", provider_config_key)
-        )
+        integration = "*" if provider_config_key is None else self._integration(provider_config_key)
         connection = "*" if connection_id is None else self._hash("connection", connection_id)
         return f"{self._prefix}:{integration}:{connection}"
 

@@ -21,7 +21,7 @@ from nango_client._clock import Clock
 from nango_client._config import CachePolicy, Settings, TimeoutPolicy
 from nango_client._credentials.cache import Ticket, TokenCache
 from nango_client._credentials.envelope import SHARED_OPTIONS, Envelope, Failure, Names
-from nango_client._credentials.keys import INCLUDE_REFRESH, Key, connection_request
+from nango_client._credentials.keys import INCLUDE_REFRESH, Key, Pair, connection_request
 from nango_client._credentials.lease import Lease
 from nango_client._credentials.lookup import Lookup, Note, ends_entry
 from nango_client._credentials.memory import Memory
@@ -118,6 +118,30 @@ class FleetLookup(Lookup):
         """As for one process; with the next call the store drops it too, before all else."""
         self._gate.pend(self._names.matching(connection_id, provider_config_key))
         return super().invalidate(connection_id, provider_config_key)
+
+    async def compare(self, pair: Pair) -> Connection | None:
+        """As for one process, after a look at what the store has."""
+        call = self._link.call()
+        if call is not None:
+            with suppress(StoreUnavailableError):
+                await self._look(call, self._names.of(pair), pair)
+        return self._cache.peek(pair)
+
+    async def may_force(self, pair: Pair, pause: float) -> bool:
+        """Say whether nobody in the fleet has asked this within `pause` seconds; it counts now."""
+        call = self._link.call()
+        if call is None:
+            return True
+        try:
+            # A lease that nobody releases.
+            if await call.acquire(self._names.of_pause(pair), self._owner(), pause):
+                return True
+        except StoreUnavailableError:
+            return True
+        # Who has it drops what is stored in its next step; after that, its answer is waited for.
+        await asyncio.sleep(_FIRST_PAUSE)
+        await self.compare(pair)
+        return False
 
     async def settle(self) -> None:
         """Have the store drop what is pending, if it can be told now."""
@@ -387,9 +411,11 @@ class FleetLookup(Lookup):
                 await call.flush()
 
     def _lease(self, call: StoreCall, name: str) -> Lease:
+        return Lease(self._link, call, name, self._owner(), self._lease_life)
+
+    def _owner(self) -> str:
         self._leases += 1
-        owner = f"{self._identity}.{self._leases}"
-        return Lease(self._link, call, name, owner, self._lease_life)
+        return f"{self._identity}.{self._leases}"
 
 
 @asynccontextmanager

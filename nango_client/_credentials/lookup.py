@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final, final
 
 from nango_client._credentials.cache import Ticket, TokenCache
-from nango_client._credentials.keys import FORCE_REFRESH, Key, connection_request, variants
+from nango_client._credentials.keys import FORCE_REFRESH, Key, Pair, connection_request, variants
 from nango_client._events import Reporter
 from nango_client._http.decoding import decode
 from nango_client._http.errors import is_nangos_word
@@ -126,6 +126,14 @@ class Lookup:
             lambda key: connection_id in {None, key[0]} and provider_config_key in {None, key[1]}
         )
         return self._cache.invalidate(connection_id, provider_config_key)
+
+    async def compare(self, pair: Pair) -> Connection | None:
+        """Give the answer that is cached of a connection, by others as well; it asks no Nango."""
+        return self._cache.peek(pair)
+
+    async def may_force(self, pair: Pair, pause: float) -> bool:  # noqa: ARG002  for a fleet
+        """Say whether no other process has asked this within `pause` seconds; it counts now."""
+        return True
 
     async def settle(self) -> None:
         """Let others hear of what was dropped here, as far as they can be told now."""

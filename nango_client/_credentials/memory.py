@@ -59,11 +59,13 @@ class Memory:
         """
         key = ticket.key
         is_believed = left <= envelope.dead + _ROUNDING
-        connection = self._connection(key, envelope) if is_believed else None
+        known = self._known(key, envelope)
+        connection = None
+        if is_believed:
+            connection = _read(envelope, key) if known is None else known.connection
         if connection is None:
             self.forget(key)
             return
-        known = self._known(key, envelope)
         age = max(
             envelope.dead - left,
             ticket.wall + skew - envelope.began,
@@ -190,22 +192,21 @@ class Memory:
             return None
         return entry if entry.mark.fetch == envelope.fetch else None
 
-    def _connection(self, key: Key, envelope: Envelope) -> Connection | None:
-        known = self._known(key, envelope)
-        if known is not None:
-            return known.connection
-        if not envelope.body:
-            return None
-        connection = read(envelope.body, Connection, _always(envelope.written))
-        if not isinstance(connection, Connection):
-            return None
-        ids = connection.connection_id, connection.provider_config_key
-        return connection if ids == key[:2] else None
-
     def _set_mark(self, entry: Entry, mark: Mark) -> None:
         entry.mark = mark
         entry.fast_wall = min(entry.fast_wall, mark.wall + self._local_max_age)
         entry.fast_monotonic = min(entry.fast_monotonic, mark.monotonic + self._local_max_age)
+
+
+def _read(envelope: Envelope, key: Key) -> Connection | None:
+    """Give the connection in an envelope, None where it holds none of this key."""
+    if not envelope.body:
+        return None
+    connection = read(envelope.body, Connection, _always(envelope.written))
+    if not isinstance(connection, Connection):
+        return None
+    ids = connection.connection_id, connection.provider_config_key
+    return connection if ids == key[:2] else None
 
 
 def _always(moment: float) -> Callable[[], float]:

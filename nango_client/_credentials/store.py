@@ -10,17 +10,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol, TypeVar, final, runtime_checkable
 
 from nango_client._clock import Clock
+from nango_client._credentials.ticker import Allowance, Ticker
 from nango_client._events import Reporter
 
 T = TypeVar("T")
 
 # After a failure the store is left alone for so long, in seconds.
 PAUSE: Final = 5.0
-# A time limit is counted in so many steps. One to whose end the event loop comes later than this,
-# in seconds, counts as a tenth.
-_STEPS: Final = 10
-_LATE: Final = 0.005
-_LATE_COUNTS: Final = 0.1
 # How long a search for what to drop may go on behind the calls, in seconds.
 _DROP_LIMIT: Final = 30.0
 
@@ -144,6 +140,7 @@ class Link:
         self.gate: Final = gate
         self.clock: Final = clock
         self.reporter: Final = reporter
+        self.ticker: Final = Ticker(gate.timeout)
         self._dropping: asyncio.Task[int] | None = None
 
     def is_open(self) -> bool:
@@ -186,11 +183,23 @@ class StoreCall:
         self._gate = link.gate
         self._store = link.gate.store
         self._failures = link.gate.failures
-        self.left: float = link.gate.timeout
+        self._ticker = link.ticker
+        self._allowance = Allowance(link.gate.timeout)
+
+    @property
+    def left(self) -> float:
+        """Seconds that the operations of this call may still take."""
+        return self._allowance.left
+
+    @left.setter
+    def left(self, seconds: float) -> None:
+        self._allowance.left = seconds
 
     async def get(self, name: str) -> tuple[bytes, float] | None:
         """Give a value and the seconds it has left, or None."""
-        await self.flush()
+        # Without a coroutine where there is nothing to drop, as nearly always.
+        if self._gate.pending:
+            await self.flush()
         return await self.run(lambda: self._get(name))
 
     async def acquire(self, name: str, owner: str, ttl: float, *, steal: bool = False) -> bool:
@@ -228,11 +237,16 @@ class StoreCall:
         Raises:
             StoreUnavailableError: there is none, for this call or for any at the moment.
         """
-        if self._failures != self._gate.failures or self.left <= 0:
+        if self._failures != self._gate.failures or self._allowance.left <= 0:
             raise StoreUnavailableError
         failure: Exception
         try:
-            result = await self._within_limit(begin)
+            async with asyncio.timeout(None) as scope:
+                self._ticker.start(self._allowance, scope)
+                try:
+                    result = await begin()
+                finally:
+                    self._ticker.stop(self._allowance)
         except Exception as error:  # noqa: BLE001  engines are free in what they raise
             failure = error
         else:
@@ -243,33 +257,3 @@ class StoreCall:
         if is_news:
             self._link.reporter.report("store", error=failure)
         raise StoreUnavailableError
-
-    async def _within_limit(self, begin: Callable[[], Awaitable[T]]) -> T:
-        """Run an operation, and end it when the time of this call is over.
-
-        A process that is busy with itself is late in noticing answers, and a thousand calls at once
-        keep it busy. So time is counted in steps, and one at whose end the event loop comes late
-        counts little: the store may have answered long ago.
-        """
-        loop = asyncio.get_running_loop()
-        length = self._gate.timeout / _STEPS
-        due = loop.time() + length
-        handle: asyncio.TimerHandle
-
-        def step() -> None:
-            nonlocal due, handle
-            now = loop.time()
-            self.left -= length if now - due < _LATE else length * _LATE_COUNTS
-            if self.left <= 0:
-                scope.reschedule(now)
-            else:
-                due = now + length
-                handle = loop.call_at(due, step)
-
-        async with asyncio.timeout(None) as scope:
-            handle = loop.call_at(due, step)
-            try:
-                return await begin()
-            finally:
-                handle.cancel()
-                self.left -= min(max(loop.time() - due + length, 0.0), length)

@@ -8,7 +8,6 @@ from yarl import URL
 
 from nango_client._clock import Clock
 from nango_client._config import CachePolicy, RetryPolicy, Settings, TimeoutPolicy
-from nango_client._credentials.cache import TokenCache
 from nango_client._credentials.lookup import Lookup
 from nango_client._events import Reporter
 from nango_client._http.lifecycle import Lifecycle
@@ -52,7 +51,6 @@ class Doors:
         lifecycle: Lifecycle,
         retrier: Retrier,
         gate: RateLimitGate,
-        cache: TokenCache,
         lookup: Lookup,
         get_connection: Callable[..., Coroutine[Any, Any, Connection]],
         providers: Providers,
@@ -84,7 +82,13 @@ class Doors:
         nango_host = settings.base_url.host or ""
         self._tools = Tools(
             sources=Sources(get_connection, recipes, self._secrets, lookup.now, nango_host),
-            renewals=Renewals(get_connection, cache.peek, lifecycle.flights(), clock.monotonic),
+            renewals=Renewals(
+                get_connection,
+                lookup.compare,
+                lookup.may_force,
+                lifecycle.flights(),
+                clock.monotonic,
+            ),
             lifecycle=lifecycle,
             reporter=reporter,
             timeout=timeout,

@@ -27,7 +27,8 @@ class Renewals:
 
     Args:
         get_connection: the client's own.
-        peek: gives what the cache holds of a connection, and asks nobody.
+        compare: gives what is cached of a connection, by the whole fleet.
+        may_force: says whether nobody in the fleet has forced a renewal for so many seconds.
         flights: the client's, so that they end with it.
         monotonic: a clock, in seconds.
     """
@@ -35,12 +36,14 @@ class Renewals:
     def __init__(
         self,
         get_connection: Callable[..., Coroutine[Any, Any, Connection]],
-        peek: Callable[[Pair], Connection | None],
+        compare: Callable[[Pair], Coroutine[Any, Any, Connection | None]],
+        may_force: Callable[[Pair, float], Coroutine[Any, Any, bool]],
         flights: SingleFlight[Pair, Connection],
         monotonic: Callable[[], float],
     ) -> None:
         self._get_connection = get_connection
-        self._peek = peek
+        self._compare = compare
+        self._may_force = may_force
         self._flights = flights
         self._monotonic = monotonic
         self._forced_at: dict[Pair, float] = {}
@@ -52,7 +55,7 @@ class Renewals:
             refused: the connection as it was used.
         """
         pair = (refused.connection_id, refused.provider_config_key)
-        held = self._peek(pair)
+        held = await self._compare(pair)
         if held is not None and not same(held.credentials, refused.credentials):
             return held
         if refused.credentials.type not in RENEWABLE:
@@ -78,7 +81,9 @@ class Renewals:
         return await landed(flight)
 
     async def _force(self, pair: Pair) -> Connection:
-        return await self._get_connection(*pair, force_refresh=True)
+        is_first = await self._may_force(pair, _PAUSE)
+        # What another process has forced comes, or has come, through the cache.
+        return await self._get_connection(*pair, force_refresh=is_first)
 
     def _note(self, pair: Pair, now: float) -> None:
         if len(self._forced_at) >= _MANY:

@@ -22,7 +22,7 @@ try:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
     from redis.exceptions import ConnectionError as RedisConnectionError
-    from redis.exceptions import NoScriptError
+    from redis.exceptions import NoScriptError, ResponseError
 except ImportError:
     raise ConfigurationError(
         'nango_client.ext.redis needs the package redis: pip install "nango-client[redis]"'
@@ -33,28 +33,63 @@ _PORTION: Final = 1000
 # So many commands travel together at most.
 _TOGETHER: Final = 500
 # Ends the name of a lease's key.
-_LEASE: Final = ":lease"
-# When redis-py gives a connection up, and after what pause it tests one first, in seconds. Calls
-# wait for less: that is `SharedCache`'s own limit.
+_LEASE: Final = b":lease"
+# When connecting, or an exchange that no single call can end, is given up, and after what pause
+# redis-py tests a connection first, in seconds. Calls wait for less: `SharedCache` limits them.
 _TIMEOUT: Final = 2.0
 _IDLE: Final = 30.0
+
+
+@final
+class _Command:
+    """Words for the server."""
+
+    __slots__ = ("anew", "result", "words")
+
+    def __init__(self, words: tuple[Any, ...], anew: tuple[Any, ...] = ()) -> None:
+        self.words = words
+        # Sent where the server does not know the script that they name.
+        self.anew = anew
+        self.result: asyncio.Future[Any]
+
+    def end(self, result: Any) -> None:
+        """Wake who waits, if anybody still does."""
+        if self.result.done():
+            return
+        if isinstance(result, Exception):
+            self.result.set_exception(result)
+        else:
+            self.result.set_result(result)
 
 
 @final
 class _Script:
     """Lua that the server runs as one step; it is sent once, and named by its hash from then on."""
 
-    __slots__ = ("hash", "text")
+    __slots__ = ("_hash", "_keys", "_text")
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.hash = sha1(text.encode(), usedforsecurity=False).hexdigest()
+    def __init__(self, text: str, *, keys: int = 2) -> None:
+        self._text = text
+        # Bytes are what redis-py has least to do with.
+        self._hash = sha1(text.encode(), usedforsecurity=False).hexdigest().encode()
+        self._keys = keys
+
+    def on(self, name: str, *arguments: Any) -> _Command:
+        """Give the command that runs it on one name of the store."""
+        value = b"{%b}" % name.encode()
+        keys = (b"1", value) if self._keys == 1 else (b"2", value, value + _LEASE)
+        return _Command(
+            ("EVALSHA", self._hash, *keys, *arguments), ("EVAL", self._text, *keys, *arguments)
+        )
 
 
 # KEYS: value, lease. Times are in milliseconds.
-_GET: Final = _Script("""\
+_GET: Final = _Script(
+    """\
 local value = redis.call('GET', KEYS[1])
-return value and redis.call('PTTL', KEYS[1]) .. ' ' .. value""")
+return value and redis.call('PTTL', KEYS[1]) .. ' ' .. value""",
+    keys=1,
+)
 _ACQUIRE: Final = _Script("""\
 local holder = redis.call('GET', KEYS[2])
 if holder and holder ~= ARGV[1] and ARGV[3] == '0' then return 0 end
@@ -108,7 +143,7 @@ class RedisStore:
     async def get(self, key: str) -> tuple[bytes, float] | None:
         """Give a value and the seconds that it has left, or None."""
         # One string, because redis-py reads a list of two in twice the time.
-        found = await self._run(_GET, key)
+        found = await self._door().run(_GET.on(key))
         if found is None:
             return None
         left, _, value = found.partition(b" ")
@@ -116,15 +151,15 @@ class RedisStore:
 
     async def acquire(self, key: str, owner: str, ttl: float, *, steal: bool = False) -> bool:
         """Give `owner` the lease, or prolong it; say whether it has it."""
-        return bool(await self._run(_ACQUIRE, key, owner, _milliseconds(ttl), int(steal)))
+        return bool(await self._door().run(_ACQUIRE.on(key, owner, _milliseconds(ttl), int(steal))))
 
     async def set(self, key: str, value: bytes, ttl: float, *, owner: str) -> bool:
         """Keep a value if `owner` holds the lease; say whether."""
-        return bool(await self._run(_SET, key, owner, _milliseconds(ttl), value))
+        return bool(await self._door().run(_SET.on(key, owner, _milliseconds(ttl), value)))
 
     async def release(self, key: str, owner: str) -> None:
         """End the lease if `owner` holds it."""
-        await self._run(_RELEASE, key, owner)
+        await self._door().run(_RELEASE.on(key, owner))
 
     async def delete(self, pattern: str) -> int:
         """Drop values and leases of all keys that match; give the number of values.
@@ -132,7 +167,7 @@ class RedisStore:
         A pattern with ``*`` searches through all keys of the database.
         """
         if "*" not in pattern:
-            return int(await self._run(_DELETE, pattern))
+            return int(await self._door().run(_DELETE.on(pattern)))
         # Twice: what a holder from before stores during the first search may escape that one.
         return await self._search_and_drop(pattern) + await self._search_and_drop(pattern)
 
@@ -141,20 +176,21 @@ class RedisStore:
         for place in [place for place in self._doors if place[0] == os.getpid()]:
             await self._doors.pop(place).close()
 
-    async def _run(self, script: _Script, key: str, *arguments: Any) -> Any:
-        return await self._door().run(script, key, *arguments)
-
     async def _search_and_drop(self, pattern: str) -> int:
         door = self._door()
         matches = re.compile(re.escape(pattern).replace(r"\*", "[^:]*")).fullmatch
         glob = "{" + re.sub(r"([\[\]?\\])", r"\\\1", pattern) + "}*"
         dropped = 0
-        async for found in door.client.scan_iter(match=glob, count=_PORTION):
-            text = found.decode() if isinstance(found, bytes) else str(found)
-            name = text.removesuffix(_LEASE)[1:-1]
-            if matches(name):
-                dropped += await door.run(_DELETE, name)
-        return dropped
+        cursor = b"0"
+        while True:
+            search = _Command(("SCAN", cursor, "MATCH", glob, "COUNT", _PORTION))
+            cursor, found = await door.run(search)
+            for key in found:
+                name = key.removesuffix(_LEASE)[1:-1].decode()
+                if matches(name):
+                    dropped += await door.run(_DELETE.on(name))
+            if cursor == b"0":
+                return dropped
 
     def _door(self) -> "_Door":
         here = (os.getpid(), asyncio.get_running_loop())
@@ -168,7 +204,7 @@ class RedisStore:
 
 @final
 class _Door:
-    """The client of one event loop, and the commands that wait for it.
+    """The connection of one event loop, and the commands that wait for it.
 
     One command travels alone. Those that come meanwhile travel together after it: a process that
     asks for a thousand connections at once would otherwise open a thousand sockets.
@@ -176,7 +212,8 @@ class _Door:
 
     def __init__(self, client: "Redis") -> None:
         # redis-py's own annotations leave most of this open.
-        self.client: Any = client
+        self._client: Any = client
+        self._connection: Any = None
         self._loop = asyncio.get_running_loop()
         self._is_busy = False
         self._waiting: list[_Command] = []
@@ -184,26 +221,26 @@ class _Door:
         self._keeper = _keep(client)
         self._is_kept = False
 
-    async def run(self, script: _Script, name: str, *arguments: Any) -> Any:
-        """Give what the script returns."""
+    async def run(self, command: _Command) -> Any:
+        """Give the server's answer."""
         if not self._is_kept:
             self._is_kept = True
             await anext(self._keeper)
-        command = _Command(script, name, arguments)
         if self._is_busy:
             command.result = self._loop.create_future()
             self._waiting.append(command)
             return await command.result
         self._is_busy = True
         try:
-            return await self.client.execute_command(*command.by_hash())
-        except NoScriptError:
-            return await self.client.execute_command(*command.by_text())
+            (result,) = await self._answers_to([command])
         finally:
             self._go_on()
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     async def close(self) -> None:
-        """Close the connections; where the loop runs in another thread, it does that itself."""
+        """Close the connection; where the loop runs in another thread, it does that itself."""
         if self._loop is asyncio.get_running_loop():
             await self._keeper.aclose()
         elif self._loop.is_running():
@@ -221,16 +258,8 @@ class _Door:
         commands = [command for command in waiting if not command.result.done()]
         results: list[Any] = []
         try:
-            results = await self._execute([command.by_hash() for command in commands])
-            unknown = [
-                (number, commands[number].by_text())
-                for number, result in enumerate(results)
-                if isinstance(result, NoScriptError)
-            ]
-            for (number, _), result in zip(
-                unknown, await self._execute([text for _, text in unknown]), strict=True
-            ):
-                results[number] = result
+            async with asyncio.timeout(_TIMEOUT):
+                results = await self._answers_to(commands)
         except BaseException as error:
             # Each has to end, also where this task is cancelled at the end of its loop.
             results = [RedisConnectionError(type(error).__name__)] * len(commands)
@@ -241,42 +270,39 @@ class _Door:
                 command.end(result)
             self._go_on()
 
-    async def _execute(self, commands: list[tuple[Any, ...]]) -> list[Any]:
-        pipeline = self.client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        results: list[Any] = await pipeline.execute(raise_on_error=False)
+    async def _answers_to(self, commands: list[_Command]) -> list[Any]:
+        """Give the server's answers; those that are errors, as objects."""
+        results = await self._exchange([command.words for command in commands])
+        unknown = [n for n, result in enumerate(results) if isinstance(result, NoScriptError)]
+        if unknown:
+            anew = await self._exchange([commands[n].anew for n in unknown])
+            for n, result in zip(unknown, anew, strict=True):
+                results[n] = result
+        return results
+
+    async def _exchange(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        # It stays out of the pool: taking it and giving it back would cost a command as much as
+        # its way to a server nearby.
+        if self._connection is None:
+            self._connection = await self._client.connection_pool.get_connection()
+        connection = self._connection
+
+        async def exchange() -> list[Any]:
+            await connection.send_packed_command(connection.pack_commands(commands))
+            return [await _answer_of(connection) for _ in commands]
+
+        async def give_up(_error: Exception) -> None:
+            await connection.disconnect()
+
+        results: list[Any] = await connection.retry.call_with_retry(exchange, give_up)
         return results
 
 
-@final
-class _Command:
-    """One run of a script."""
-
-    __slots__ = ("arguments", "keys", "result", "script")
-
-    def __init__(self, script: _Script, name: str, arguments: tuple[Any, ...]) -> None:
-        value = "{" + name + "}"
-        self.script = script
-        self.keys = (2, value, value + _LEASE)
-        self.arguments = arguments
-        self.result: asyncio.Future[Any]
-
-    def by_hash(self) -> tuple[Any, ...]:
-        return ("EVALSHA", self.script.hash, *self.keys, *self.arguments)
-
-    def by_text(self) -> tuple[Any, ...]:
-        """Give the command that teaches the server the script too."""
-        return ("EVAL", self.script.text, *self.keys, *self.arguments)
-
-    def end(self, result: Any) -> None:
-        """Wake who waits, if anybody still does."""
-        if self.result.done():
-            return
-        if isinstance(result, Exception):
-            self.result.set_exception(result)
-        else:
-            self.result.set_result(result)
+async def _answer_of(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
 
 
 async def _keep(client: "Redis") -> AsyncGenerator[None]:
@@ -302,7 +328,8 @@ def _maker(url: str) -> "Callable[[], Redis]":
             url,
             # What is sent again does the same: leases have owners.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-            socket_timeout=_TIMEOUT,
+            # With one, redis-py times each part of a command, which costs a third of it.
+            socket_timeout=None,
             socket_connect_timeout=_TIMEOUT,
             health_check_interval=_IDLE,
         )

@@ -148,7 +148,7 @@ async def test_the_time_of_a_renewal_is_forgotten_after_it() -> None:
     async def get_connection(*pair: str, force_refresh: bool = False) -> Any:
         raise AssertionError
 
-    renewals = Renewals(get_connection, lambda _: None, {}, lambda: now)  # type: ignore[arg-type]
+    renewals = Renewals(get_connection, get_connection, get_connection, {}, lambda: now)  # type: ignore[arg-type]
     for number in range(10_001):
         renewals._note((str(number), "acme"), now)
         now += 1

@@ -19,6 +19,7 @@ from nango_client import (
     SystemClock,
     TimeoutPolicy,
 )
+from nango_client._credentials import store
 from nango_client.ext.redis import RedisStore
 from nango_client.testing import FakeClock
 
@@ -35,6 +36,7 @@ async def ask(nango: NangoClient, name: str, options: dict[str, Any]) -> list[An
 
 
 async def work(settings: dict[str, Any]) -> None:
+    store.PAUSE = settings.get("pause", store.PAUSE)
     clock = FakeClock(over=SystemClock())
     events: list[Event] = []
     shared = SharedCache(

@@ -264,6 +264,27 @@ async def test_older_servers_that_give_refresh_tokens_unasked_share_nothing(
     assert b"canary" not in b"".join(dump(store).values())
 
 
+async def test_who_finds_that_an_answer_is_none_to_share_takes_no_lease(
+    server: MockNango, encryption_key: str
+) -> None:
+    """Processes that each have to ask for themselves do so side by side."""
+    store = FaultyStore(server.clock)
+    shared = SharedCache(store, encryption_key=encryption_key)
+    body = await _body_of(server)
+    body["credentials"]["refresh_token"] = "canary"
+    server.fail_next(200, body=body, times=2)
+    async with (
+        server.client(shared_cache=shared) as first,
+        server.client(shared_cache=shared) as second,
+    ):
+        await ask(first)
+        store.asked.clear()
+        await ask(second)
+
+    assert store.asked == ["get"]
+    assert len(server.requests) == 2
+
+
 async def _body_of(server: MockNango) -> dict:
     import json
 
@@ -369,6 +390,20 @@ async def test_a_failure_lives_for_a_second(fleet: Pair, server: MockNango) -> N
     server.advance(1)
 
     assert await ask(second) != "ServerError"
+    assert len(server.requests) == 3
+
+
+async def test_a_failure_beside_an_answer_lives_no_longer(fleet: Pair, server: MockNango) -> None:
+    """The answer stays stored for its own time; what has failed does not."""
+    for client in fleet:
+        await ask(client)
+    server.advance(310)
+    server.fail_next(400, code="unknown_provider_config")
+    results = [await ask(client) for client in fleet]
+    assert results == ["UnknownIntegrationError"] * 2
+    server.advance(1)
+
+    assert await ask(fleet[1]) != "UnknownIntegrationError"
     assert len(server.requests) == 3
 
 
@@ -844,3 +879,64 @@ async def test_a_close_ends_those_who_wait_for_the_store(
 
     with pytest.raises(NangoError, match="closed"):
         await call
+
+
+# Between one step and the next.
+
+
+async def test_a_forced_fetch_takes_a_lease_that_was_taken_just_before(
+    server: MockNango, encryption_key: str
+) -> None:
+    """Between its drop and its own lease; what the other one fetches may be from before."""
+    store = FaultyStore(server.clock)
+    shared = SharedCache(store, encryption_key=encryption_key)
+    async with server.client(shared_cache=shared) as client:
+        name = client._lookup._names.of(IDS)
+
+        async def somebody() -> None:
+            store.faults.clear()
+            await store.inner.acquire(name, "somebody", 100)
+
+        store.faults["acquire"] = somebody
+        await ask(client, force_refresh=True)
+
+    assert len(dump(store.inner)) == 1
+    assert not await store.inner.set(name, b"from before", 100, owner="somebody")
+
+
+async def test_what_is_stored_during_a_forced_fetch_that_is_none_to_share_is_dropped(
+    fleet: Pair, server: MockNango, store: MemoryStore
+) -> None:
+    """It may hold the token that was replaced."""
+    first, second = fleet
+    server.delay_next(0.1)
+    forced = asyncio.create_task(
+        first.get_connection(*IDS, include_refresh_token=True, force_refresh=True)
+    )
+    while not server.requests:
+        await asyncio.sleep(0.002)
+    await second.get_token(*IDS)
+    assert len(dump(store)) == 1
+
+    await forced
+
+    assert dump(store) == {}
+
+
+async def test_a_renewal_under_way_elsewhere_is_left_alone(
+    server: MockNango, encryption_key: str
+) -> None:
+    """Calls meanwhile do not ask for the lease again and again."""
+    store = FaultyStore(server.clock)
+    shared = SharedCache(store, encryption_key=encryption_key)
+    async with server.client(shared_cache=shared) as client:
+        await ask(client)
+        server.advance(250)
+        await store.inner.acquire(client._lookup._names.of(IDS), "somebody", 100)
+        store.asked.clear()
+        for _ in range(5):
+            await ask(client)
+            await asyncio.sleep(0)
+
+    assert store.asked.count("acquire") == 1
+    assert len(server.requests) == 1

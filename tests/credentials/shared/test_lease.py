@@ -121,9 +121,9 @@ async def test_a_store_that_fails_once_may_be_back_for_the_next_prolonging(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also where it is shut for a while, and nobody asks it."""
-    monkeypatch.setattr("nango_client._credentials.store.PAUSE", 0.015)
+    monkeypatch.setattr("nango_client._credentials.store.PAUSE", 0.15)
     world = World()
-    lease = world.lease()
+    lease = world.lease(ttl=0.3)
     await lease.take()
     world.store.faults["acquire"] = fail
     lease.keep(claim)

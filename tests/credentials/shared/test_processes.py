@@ -120,9 +120,9 @@ def test_another_takes_over_from_a_holder_that_is_gone(
     fleet: Fleet, server: MockNango, end: str
 ) -> None:
     """Within the attempt time-out; one that is only stopped cannot overwrite what came since."""
-    attempt = 2.0
+    attempt = 1.0
     holder, other, third = fleet.grow(3, attempt=attempt, local_max_age=0.0)
-    server.delay_next(1.5)
+    server.delay_next(0.8)
     holder.send(ids=IDS)
     wait_for_requests(server, 1)
     os.kill(holder.process.pid, signal.SIGKILL if end == "kill" else signal.SIGSTOP)
@@ -141,8 +141,8 @@ def test_another_takes_over_from_a_holder_that_is_gone(
 
 def test_a_long_fetch_keeps_its_lease(fleet: Fleet, server: MockNango) -> None:
     """It is prolonged while its holder works, so that others wait and do not ask."""
-    holder, other = fleet.grow(2, attempt=2.0)
-    server.delay_next(1.8)
+    holder, other = fleet.grow(2, attempt=1.2)
+    server.delay_next(1.0)
     holder.send(ids=IDS)
     wait_for_requests(server, 1)
 
@@ -156,11 +156,11 @@ def test_what_is_dropped_during_a_long_fetch_does_not_come_back(
     fleet: Fleet, server: MockNango, engine: Engine
 ) -> None:
     """Also where its lease was prolonged after the drop."""
-    (holder,) = fleet.grow(1, attempt=3.0)
-    server.delay_next(2.5)
+    (holder,) = fleet.grow(1, attempt=1.5)
+    server.delay_next(1.2)
     holder.send(ids=IDS)
     wait_for_requests(server, 1)
-    time.sleep(0.8)  # Its first prolonging is at 0.5 s, the second at 1 s.
+    time.sleep(0.4)  # Its first prolonging is at 0.25 s, the second at 0.5 s.
 
     engine.ask("FLUSHALL")
     holder.receive()
@@ -173,7 +173,7 @@ def test_a_process_with_a_wrong_clock_serves_no_token_that_is_over(
     fleet: Fleet, server: MockNango, jump: float
 ) -> None:
     """A clock that is an hour late is bounded by the store's, and one that is early by itself."""
-    server.add_connection("user-42", "github", expires_in=33.5)
+    server.add_connection("user-42", "github", expires_in=31.5)
     right, wrong = fleet.grow(2, local_max_age=60.0)
     first = right.ask()[0]
     wrong.ask(jump=jump)
@@ -182,7 +182,7 @@ def test_a_process_with_a_wrong_clock_serves_no_token_that_is_over(
     while wrong.ask()[0] == first:
         assert time.monotonic() - began < 10
 
-    # 3.5 s until the margin; without it, the answer in memory would serve for a minute.
+    # 1.5 s until the margin; without it, the answer in memory would serve for a minute.
     assert time.monotonic() - began < 6
 
 
@@ -190,14 +190,14 @@ def test_the_store_killed_and_started_again(
     fleet: Fleet, server: MockNango, engine: Engine
 ) -> None:
     """Calls go on without it, and use it again when it is back."""
-    one, two = fleet.grow(2, local_max_age=0.0)
+    one, two = fleet.grow(2, local_max_age=0.0, pause=0.5)
     one.ask()
     engine.kill()
     token, elapsed = one.ask()
     assert token.startswith("fake-access-token")
     assert elapsed < 1
     engine.start()
-    time.sleep(5.1)
+    time.sleep(0.6)
 
     assert one.ask()[0] == two.ask()[0]
     assert len(server.requests) == 2

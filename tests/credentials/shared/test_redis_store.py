@@ -226,3 +226,31 @@ async def test_a_value_without_an_end_is_none_of_ours(engine: Engine) -> None:
     assert found is not None
     assert found[1] < 0
     await store.close()
+
+
+@pytest.mark.asyncio
+async def test_an_error_of_the_server_is_told(engine: Engine) -> None:
+    """Here a key holds something that is no value."""
+    store = RedisStore(engine.url)
+    engine.ask("LPUSH", "{" + KEY + "}", "by hand")
+
+    with pytest.raises(RedisError):
+        await store.get(KEY)
+
+    assert await store.acquire(KEY, "me", 10)
+    await store.close()
+
+
+@pytest.mark.asyncio
+async def test_a_search_goes_through_all_keys(engine: Engine) -> None:
+    """Page by page, and past those of others."""
+    store = RedisStore(engine.url)
+    names = [f"n:{number}:x" for number in range(2500)]
+    await asyncio.gather(*(store.acquire(name, "me", 10) for name in names))
+    await store.set(names[7], b"value", 10, owner="me")
+    engine.ask("SET", "{n:7:x}:other", "of somebody")
+
+    assert await store.delete("n:*:x") == 1
+
+    assert engine.ask("DBSIZE") == b":1\r\n"
+    await store.close()
