@@ -100,9 +100,10 @@ class FleetLookup(Lookup):
     def _start(self, key: Key, request: Request) -> Flight[Key, Connection]:
         if request.runs_once:
             return self._flights.start(key, self._force, key, request)
-        if INCLUDE_REFRESH in key[2:] or not self._link.is_open():
+        call = None if INCLUDE_REFRESH in key[2:] else self._link.call()
+        if call is None:
             return super()._start(key, request)
-        return self._flights.start(key, self._visit, key, request)
+        return self._flights.start(key, self._visit, key, request, call)
 
     def _renew(self, key: Key) -> None:
         renewal = (*key, _RENEWAL)
@@ -178,11 +179,8 @@ class FleetLookup(Lookup):
 
     # Tasks of their own; each works on one name in the store.
 
-    async def _visit(self, key: Key, request: Request) -> Connection:
+    async def _visit(self, key: Key, request: Request, call: StoreCall) -> Connection:
         """Give the store's answer, or else Nango's, to whoever waits."""
-        call = self._link.call()
-        if call is None:
-            return await self._go_without(key, request)
         name = self._names.of(key)
         lease = self._lease(call, name)
         clock = asyncio.get_running_loop().time
