@@ -678,6 +678,38 @@ async def test_a_reader_past_the_margin_takes_nothing(
     assert second.cache_info().hits == 0
 
 
+async def test_an_answer_is_as_old_as_the_reader_s_clock_says(
+    server: MockNango, encryption_key: str
+) -> None:
+    """Where the store's clock stands still, it does not get past max_age by that."""
+    shared = SharedCache(MemoryStore(FakeClock()), encryption_key=encryption_key)
+    async with (
+        server.client(shared_cache=shared) as first,
+        server.client(shared_cache=shared) as second,
+    ):
+        await ask(first)
+        server.advance(310)
+        await ask(second)
+
+    assert len(server.requests) == 2
+    assert second.cache_info().hits == 0
+
+
+async def test_an_answer_gets_no_younger_by_a_look_at_the_store(
+    server: MockNango, encryption_key: str
+) -> None:
+    """Where its clock stands still, and the wall clock was set back, the monotonic one counts."""
+    shared = SharedCache(MemoryStore(FakeClock()), encryption_key=encryption_key)
+    clock = FakeClock(server.clock.time())
+    async with server.client(shared_cache=shared, clock=clock) as client:
+        await ask(client)
+        clock.advance(310)
+        clock.jump(wall=-310)
+        await ask(client)
+
+    assert len(server.requests) == 2
+
+
 async def test_each_process_has_its_own_margin(server: MockNango, shared: SharedCache) -> None:
     """What one may still serve another one may not."""
     careful = CachePolicy(expiry_margin=9000)
@@ -940,3 +972,26 @@ async def test_a_renewal_under_way_elsewhere_is_left_alone(
 
     assert store.asked.count("acquire") == 1
     assert len(server.requests) == 1
+
+
+async def test_the_claim_of_another_gives_no_right_to_store(
+    server: MockNango, encryption_key: str
+) -> None:
+    """Who fetches for long holds its lease again after the other one has died with it."""
+    store = FaultyStore(server.clock)
+    shared = SharedCache(store, encryption_key=encryption_key, timeout=5.0)
+    async with server.client(
+        shared_cache=shared, timeout=TimeoutPolicy(attempt=0.15, total=3.0)
+    ) as client:
+        server.delay_next(0.12)
+        name = client._lookup._names.of(IDS)
+        call = asyncio.create_task(client.get_token(*IDS))
+        while store.asked.count("acquire") < 2:
+            await asyncio.sleep(0.001)
+        (claim,) = opened(store.inner, encryption_key)
+        claim.claim = "another"
+        put(store.inner, name, client._lookup._vault.seal(claim))
+        await call
+
+    (left,) = opened(store.inner, encryption_key)
+    assert (left.claim, left.body) == ("another", b"")

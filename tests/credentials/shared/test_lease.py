@@ -163,3 +163,47 @@ async def test_an_end_waits_for_a_prolonging_under_way() -> None:
     gate.set()
 
     assert await storing
+
+
+async def test_a_lease_that_is_released_while_it_is_prolonged_is_not_prolonged_again() -> None:
+    """It would come back, and nobody would end it."""
+    world = World()
+    gate = asyncio.Event()
+    lease = world.lease()
+    await lease.take()
+    world.store.faults["acquire"] = gate.wait
+    lease.keep(claim)
+    await world.wait_for("acquire", 2)
+    releasing = asyncio.create_task(lease.release())
+    await asyncio.sleep(0)
+    gate.set()
+
+    await releasing
+    await asyncio.sleep(0.03)
+
+    assert world.store.asked[-1] == "release"
+
+
+async def test_a_lease_is_released_also_where_nobody_learnt_that_it_was_got(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cut off between the store's step and its answer."""
+    world = World()
+    lease = world.lease(ttl=10)
+    acquire, taken = world.store.inner.acquire, asyncio.Event()
+
+    async def slow(*arguments: str, **options: bool) -> bool:
+        await acquire(*arguments, **options)  # type: ignore[arg-type]
+        taken.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(world.store.inner, "acquire", slow)
+    taking = asyncio.create_task(lease.take())
+    await taken.wait()
+    taking.cancel()
+    await asyncio.wait([taking])
+
+    await lease.release()
+
+    assert await acquire("a:b", "you", 10)
