@@ -710,6 +710,25 @@ async def test_an_answer_gets_no_younger_by_a_look_at_the_store(
     assert len(server.requests) == 2
 
 
+async def test_a_writer_that_was_wrong_about_the_end_is_not_believed(
+    server: MockNango, shared: SharedCache, store: MemoryStore, encryption_key: str
+) -> None:
+    """The reader counts from the token's own end as well."""
+    async with server.client(shared_cache=shared) as client:
+        await ask(client)
+        vault = client._lookup._vault
+    (envelope,) = opened(store, encryption_key)
+    server.advance(7180)
+    envelope.began, envelope.life = server.clock.time(), 7200.0
+    await store.acquire(envelope.name, "wrong", 10)
+    await store.set(envelope.name, vault.seal(envelope), 3900, owner="wrong")
+    await store.release(envelope.name, "wrong")
+    async with server.client(shared_cache=shared) as client:
+        await ask(client)
+
+    assert len(server.requests) == 2
+
+
 async def test_each_process_has_its_own_margin(server: MockNango, shared: SharedCache) -> None:
     """What one may still serve another one may not."""
     careful = CachePolicy(expiry_margin=9000)
