@@ -729,6 +729,24 @@ async def test_a_writer_that_was_wrong_about_the_end_is_not_believed(
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize(("passed", "jump"), [(0, 6), (6, -6)])
+async def test_both_clocks_of_a_process_say_when_to_ask_the_store_again(
+    server: MockNango, encryption_key: str, passed: float, jump: float
+) -> None:
+    """A machine that slept does so, and one whose wall clock was set back."""
+    store = FaultyStore(server.clock)
+    shared = SharedCache(store, encryption_key=encryption_key, local_max_age=5)
+    clock = FakeClock(server.clock.time())
+    async with server.client(shared_cache=shared, clock=clock) as client:
+        await ask(client)
+        store.asked.clear()
+        clock.advance(passed)
+        clock.jump(wall=jump)
+        await ask(client)
+
+    assert store.asked == ["get"]
+
+
 async def test_each_process_has_its_own_margin(server: MockNango, shared: SharedCache) -> None:
     """What one may still serve another one may not."""
     careful = CachePolicy(expiry_margin=9000)
