@@ -226,11 +226,11 @@ def shared_cache() -> str:
         ("Has one come meanwhile?", "Between the last look and the lease.",
          "yes", "good", "That answer: a hit"),
     ]  # fmt: skip
-    right, width = 346.0, 292.0
+    right, width = 336.0, 284.0
     out: list[Element] = []
     y = 18.0
     for question, detail, leave, colour, answer in questions:
-        body, height = lines(34, y + 45, detail, 32)
+        body, height = lines(34, y + 45, detail, 31)
         box = height + 38
         middle = y + box / 2
         words, tall = lines(right + 21, 0, answer, 13)
