@@ -635,6 +635,7 @@ async def test_an_answer_of_another_connection_is_not_taken(
         put(store, name, vault.seal(envelope))
         async with server.client(shared_cache=shared) as client:
             await ask(client)
+            assert client.cache_info().entries == 1
 
     assert len(server.requests) == 3
 
@@ -745,6 +746,23 @@ async def test_both_clocks_of_a_process_say_when_to_ask_the_store_again(
         await ask(client)
 
     assert store.asked == ["get"]
+
+
+async def test_the_store_is_given_the_life_that_is_left_after_the_fetch(
+    server: MockNango, shared: SharedCache, store: MemoryStore
+) -> None:
+    """A slow one has used up some of it."""
+    async with server.client(shared_cache=shared) as client:
+        server.delay_next(0.05)
+        call = asyncio.create_task(client.get_token(*IDS))
+        while not server.requests:
+            await asyncio.sleep(0.002)
+        server.advance(10)
+        await call
+        found = await store.get(client._lookup._names.of(IDS))
+
+    assert found is not None
+    assert 3880 < found[1] < 3890
 
 
 async def test_each_process_has_its_own_margin(server: MockNango, shared: SharedCache) -> None:
