@@ -127,6 +127,23 @@ async def test_when_it_is_back_it_is_used_again(
 
 
 @pytest.mark.asyncio
+async def test_after_a_pause_one_call_tries_and_the_others_do_not_wait(
+    server: MockNango, shared: SharedCache, faulty: FaultyStore
+) -> None:
+    """Where it still hangs, that costs one of them its time limit."""
+    server.add_connection("user-43", "github")
+    async with server.client(shared_cache=shared) as client:
+        faulty.faults["all"] = fail
+        await ask(client)
+        server.advance(6)
+        faulty.asked.clear()
+        faulty.faults["all"] = hang
+        await asyncio.gather(client.get_token(*IDS), client.get_token("user-43", "github"))
+
+    assert faulty.asked == ["get"]
+
+
+@pytest.mark.asyncio
 async def test_a_store_that_cannot_write_leaves_each_its_own_memory(
     server: MockNango, shared: SharedCache, faulty: FaultyStore
 ) -> None:
