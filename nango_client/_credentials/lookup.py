@@ -10,7 +10,7 @@ from nango_client._events import Reporter
 from nango_client._http.decoding import decode
 from nango_client._http.errors import is_nangos_word
 from nango_client._http.headers import date_of
-from nango_client._http.lifecycle import Lifecycle, replica, running_loop
+from nango_client._http.lifecycle import Lifecycle, current_loop, replica
 from nango_client._http.protocol import Request, Response, check_id
 from nango_client._http.requester import Requester
 from nango_client._http.single_flight import Flight, SingleFlight
@@ -80,7 +80,7 @@ class Lookup:
         Raises:
             NangoError: it cannot be had, or not now.
         """
-        if self._lifecycle.loop is not running_loop():
+        if self._lifecycle.loop is not current_loop():
             self._lifecycle.enter()
         try:
             flight = self._flights.get(key)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, final
 
 from nango_client._http.decoding import decode, ignore
-from nango_client._http.lifecycle import Lifecycle, running_loop
+from nango_client._http.lifecycle import Lifecycle, current_loop
 from nango_client._http.protocol import Request, Response
 from nango_client._http.requester import Requester
 
@@ -64,7 +64,7 @@ class Calls:
         return await self._run(self._requester.fetch, request, reader)
 
     async def _run(self, run: Callable[[*Ts], Coroutine[Any, Any, T]], *arguments: *Ts) -> T:
-        if self._lifecycle.loop is not running_loop():
+        if self._lifecycle.loop is not current_loop():
             self._lifecycle.enter()
         # A task of its own, so that whoever is cancelled shows none of the request's frames.
         flight = self._flights.start(object(), run, *arguments)

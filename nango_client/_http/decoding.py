@@ -22,7 +22,10 @@ def decode(response: Response, kind: type[T]) -> T:
     Raises:
         DecodeError: the answer is not JSON, or not what the API promises.
     """
-    _check_media_type(response)
+    # Written out, because each fetch comes here.
+    refused = _refused_type(response.headers.get("Content-Type"))
+    if refused is not None:
+        raise _is_no_json(response, refused)
     result = read(response.body, kind, response.server_time)
     if not isinstance(result, Unreadable):
         return result
@@ -65,19 +68,24 @@ def _try_loads(response: Response) -> Any:
 
 
 def _check_media_type(response: Response) -> None:
-    media_type = _media_type(response.headers.get("Content-Type"))
-    if media_type is not None and not media_type.endswith(("/json", "+json")):
-        raise DecodeError(
-            f"expected JSON, but the answer (HTTP {response.status}) has the content type "
-            f"{media_type}: check that base_url is the address of Nango's API"
-        )
+    refused = _refused_type(response.headers.get("Content-Type"))
+    if refused is not None:
+        raise _is_no_json(response, refused)
 
 
 # All answers carry the same one.
 @lru_cache(maxsize=16)
-def _media_type(value: str | None) -> str | None:
-    """Give a ``Content-Type`` without its parameters, None where there is none."""
+def _refused_type(value: str | None) -> str | None:
+    """Give the type in a ``Content-Type`` that is not JSON's, else None."""
     if value is None:
         return None
     found = _MEDIA_TYPE.match(value)
-    return found[0].lower() if found else "of no known form"
+    media_type = found[0].lower() if found else "of no known form"
+    return None if media_type.endswith(("/json", "+json")) else media_type
+
+
+def _is_no_json(response: Response, media_type: str) -> DecodeError:
+    return DecodeError(
+        f"expected JSON, but the answer (HTTP {response.status}) has the content type "
+        f"{media_type}: check that base_url is the address of Nango's API"
+    )

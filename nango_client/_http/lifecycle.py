@@ -15,12 +15,10 @@ from nango_client.exceptions import (
 _CLOSE_TIMEOUT: Final = 0.5
 
 
-def current_loop() -> asyncio.AbstractEventLoop | None:
-    """Give the running event loop, or None where asyncio is not what runs us."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+# Gives the running event loop, or None where asyncio is not what runs us.
+current_loop: Final = asyncio._get_running_loop  # noqa: SLF001  exported, and a call of C
+
+_NOWHERE: Final = object()
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -46,7 +44,8 @@ class Lifecycle:
     def __init__(self) -> None:
         self.closed: bool = False
         # The loop that calls are made under; where it is the running one, there is nothing to do.
-        self.loop: asyncio.AbstractEventLoop | None = None
+        # Before and after it is nothing that `current_loop` gives, so that each call enters.
+        self.loop: object = _NOWHERE
         self._flights: list[SingleFlight[Any, Any]] = []
 
     def flights(self) -> SingleFlight[Any, Any]:
@@ -65,7 +64,7 @@ class Lifecycle:
         """
         if self.closed:
             raise ClientClosedError("this NangoClient is closed: make a new one")
-        if self.loop is not None and self.loop.is_running():
+        if isinstance(self.loop, asyncio.AbstractEventLoop) and self.loop.is_running():
             raise ConfigurationError(
                 "this NangoClient is in use under another running event loop, or was before a "
                 "fork: make one client per thread"
@@ -77,7 +76,7 @@ class Lifecycle:
     async def close(self, error: NangoError) -> None:
         """Be used no more; who waits for a call under way gets `error`."""
         is_here = self.loop is current_loop()
-        self.closed, self.loop = True, None
+        self.closed, self.loop = True, _NOWHERE
         if not is_here:
             return
         # All at once before the first wait, which somebody may cancel.

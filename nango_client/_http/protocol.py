@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Container, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, final
 from urllib.parse import parse_qsl, quote
 
@@ -36,10 +37,8 @@ class About:
         return self._text.format(*map(repr, self._names))
 
 
-def about_connection(connection_id: str, provider_config_key: str) -> About:
-    """Name a connection by both ids."""
-    text = "connection {} of integration {}"
-    return About(text, connection_id, provider_config_key, check="both ids")
+# Takes both ids of a connection.
+about_connection: Final = partial(About, "connection {} of integration {}", check="both ids")
 
 
 def about_integration(provider_config_key: str) -> About:

@@ -84,18 +84,17 @@ def loads(body: bytes, parse: Callable[[bytes], Any] = _parse) -> Any:
         ValueError: it is not JSON, or nested too deep to be meant.
     """
     value = parse(body)
-    if _may_be_deep(body) and _is_deep(value):
+    # Nearly all answers have too few brackets. Faster than `count`, which goes byte by byte.
+    is_flat = len(body) < _LONG and (
+        len(body) - len(body.replace(b"[", b"").replace(b"{", b"")) <= _MAX_DEPTH
+    )
+    if not is_flat and _may_be_deep(body) and _is_deep(value):
         raise ValueError
     return value
 
 
 def _may_be_deep(body: bytes) -> bool:
-    """Say whether a closer look is needed; nearly all answers pass at C's speed."""
-    if len(body) < _LONG:
-        # Faster than `count`, which goes byte by byte.
-        others = body.replace(b"[", b"").replace(b"{", b"")
-        if len(body) - len(others) <= _MAX_DEPTH:
-            return False
+    """Say whether a closer look at what is in the brackets is needed."""
     rest = body.translate(None, _NO_BRACKETS)
     for _ in range(_MAX_DEPTH):
         # Takes the innermost pairs out.

@@ -18,6 +18,8 @@ T = TypeVar("T")
 # Windows does not interrupt a thread that waits for a lock, so there it has to look up now and
 # then (seconds); elsewhere a signal ends the wait.
 _WAKE_UP: Final = 0.1 if sys.platform == "win32" else -1.0
+# Spares a turn of the event loop; tasks of Python 3.11 cannot.
+_AT_ONCE: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 # How long the interpreter's exit waits for the threads (seconds); calls under way end within 1.
 _EXIT_WAIT: Final = 3.0
 
@@ -89,7 +91,8 @@ class Job(Generic[T]):
 
     def begin(self) -> None:
         """Start, in the worker's thread."""
-        self._task = asyncio.get_running_loop().create_task(self.run())
+        loop = asyncio.get_running_loop()
+        self._task = asyncio.Task(self.run(), loop=loop, **_AT_ONCE)
 
     def give_up(self) -> None:
         """Cancel, in the worker's thread: nobody waits any more. It may never have begun."""

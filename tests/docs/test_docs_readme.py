@@ -1,5 +1,6 @@
 """The receivers in README do what it says; running the page only defines them."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,16 @@ def test_the_synchronous_receiver(
 
     assert (good.status_code, bad.status_code) == (204, 401)
     assert capsys.readouterr().out == "UnknownWebhook None\n"
+
+
+def test_the_comparison_is_what_the_benchmarks_have_found() -> None:
+    """Each line of it stands in their results."""
+    text = Path(ROOT / "README.md").read_text("utf-8")
+    results = Path(ROOT / "benchmarks/results.md").read_text("utf-8")
+    section = text.split("## Compared\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|") and "---" not in line]
+
+    found = [re.sub(r"^\|\s+\|", "|  |", line) in results for line in lines]
+
+    assert len(found) == 8
+    assert all(found)
