@@ -316,7 +316,8 @@ def bench(*arguments: str) -> None:
     """Run the benchmarks; the Node client takes part where it is."""
     python = tool(environment("dev", "dev"), "python")
     node = os.environ.get("NANGO_NODE_DIRECTORY", "")
-    run(python, "benchmarks/run.py", *arguments, NANGO_NODE_DIRECTORY=node)
+    path = with_redis(python)
+    run(python, "benchmarks/run.py", *arguments, NANGO_NODE_DIRECTORY=node, PATH=path)
 
 
 def generate(target: str = "nango_client/sync/_generated.py") -> None:
