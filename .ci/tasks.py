@@ -1,10 +1,11 @@
 """The project's chores. They need Python 3.11 or newer with its venv module, and nothing else.
 
     python3 .ci/tasks.py demo                 what the package does, with no account
-    python3 .ci/tasks.py test                 the tests, with full branch coverage as the gate
-    python3 .ci/tasks.py test ARGUMENTS       pytest with these arguments, and no gate
-    python3 .ci/tasks.py test --all           the tests on every Python of this machine
-    python3 .ci/tasks.py test --others        the same without the one that runs this file
+    python3 .ci/tasks.py test                 the tests
+    python3 .ci/tasks.py test --coverage      the same, with full branch coverage as the gate
+    python3 .ci/tasks.py test ARGUMENTS       pytest with these arguments
+    python3 .ci/tasks.py test --all           tests and coverage on every Python of this machine
+    python3 .ci/tasks.py test --others        the same without the one that runs this file, if any
     python3 .ci/tasks.py lint [--fix]         ruff: rules and format
     python3 .ci/tasks.py types                mypy, pyright, and the completeness of the types
     python3 .ci/tasks.py docs                 the documentation, warnings as errors
@@ -208,23 +209,24 @@ def demo() -> None:
 
 
 def test(*arguments: str) -> None:
-    """Run the tests, and see that they reach every branch."""
+    """Run the tests, and with `--coverage` see that they reach every branch."""
     if arguments in {("--all",), ("--others",)}:
+        found = interpreters()
+        others = [each for each in found if each != sys.executable]
         failed: list[str] = []
-        for interpreter in interpreters():
-            if arguments == ("--all",) or interpreter != sys.executable:
-                try:
-                    run(interpreter, __file__, "test")
-                except SystemExit:
-                    failed.append(interpreter)
+        for interpreter in found if arguments == ("--all",) or not others else others:
+            try:
+                run(interpreter, __file__, "test", "--coverage")
+            except SystemExit:
+                failed.append(interpreter)
         if failed:
             sys.exit(f"The tests fail with {', '.join(failed)}.")
         return
     folder = environment("test", "test")
     python = tool(folder, "python")
     path = with_redis(python)
-    if arguments:
-        run(python, "-m", "pytest", *arguments, PATH=path)
+    if arguments != ("--coverage",):
+        run(python, "-m", "pytest", *(arguments or IN_PARALLEL), PATH=path)
         return
     data = str(folder / "coverage")
     coverage = (python, "-m", "coverage")
