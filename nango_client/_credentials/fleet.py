@@ -109,11 +109,14 @@ class FleetLookup(Lookup):
         renewal = (*key, _RENEWAL)
         if self._flights.get(renewal) is not None:
             return
-        if INCLUDE_REFRESH in key[2:] or not self._link.is_open():
+        call = None if INCLUDE_REFRESH in key[2:] else self._link.call()
+        if call is None:
             super()._renew(key)
             return
         request, connection = connection_request(key), self._cache.entries[key].connection
-        self._flights.start(renewal, self._renew_for_all, key, request, connection, is_pinned=True)
+        self._flights.start(
+            renewal, self._renew_for_all, key, request, connection, call, is_pinned=True
+        )
 
     def invalidate(self, connection_id: str | None, provider_config_key: str | None) -> int:
         """As for one process; with the next call the store drops it too, before all else."""
@@ -241,13 +244,9 @@ class FleetLookup(Lookup):
                 seen, left = await self._look(call, lease.name, key)
 
     async def _renew_for_all(
-        self, key: Key, request: Request, connection: Connection
+        self, key: Key, request: Request, connection: Connection, call: StoreCall
     ) -> Connection:
         """Renew an answer in the background, unless another process is at it."""
-        call = self._link.call()
-        if call is None:
-            self._count_renewal()
-            return await self._fetch(key, request)
         lease = self._lease(call, self._names.of(key))
         try:
             if not await lease.take():
