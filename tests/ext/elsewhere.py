@@ -5,6 +5,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+# The access token of the tests' connection, which must never come here.
+TOKEN = "canary-token-0001"
+
 
 class Elsewhere:
     """Answers 200 to any request, or redirects it, and keeps what it has seen.

@@ -4,33 +4,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from elsewhere import Elsewhere
+from elsewhere import TOKEN, Elsewhere
 
 from nango_client import ConfigurationError
 from nango_client.ext.httpx import NangoAuth
 from nango_client.sync import NangoClient
 from nango_client.testing import MockNango, ProviderApi
-
-TOKEN = "canary-token-0001"
-
-
-@pytest.fixture
-def server() -> Iterator[MockNango]:
-    with MockNango() as server:
-        credentials = {"type": "OAUTH2", "access_token": TOKEN, "refresh_token": "refresh"}
-        server.add_connection("user-42", "github", credentials)
-        yield server
-
-
-@pytest.fixture
-def api(server: MockNango) -> ProviderApi:
-    return server.provider("github")
-
-
-@pytest.fixture
-def nango(server: MockNango) -> Iterator[NangoClient]:
-    with server.sync_client() as nango:
-        yield nango
 
 
 @pytest.fixture

@@ -10,33 +10,12 @@ from typing import Any
 
 import pytest
 import requests
-from elsewhere import Elsewhere
+from elsewhere import TOKEN, Elsewhere
 
 from nango_client import ConfigurationError, InvalidArgumentError, TransportError
 from nango_client.ext.requests import NangoAuth
 from nango_client.sync import NangoClient
 from nango_client.testing import MockNango, ProviderApi
-
-TOKEN = "canary-token-0001"
-
-
-@pytest.fixture
-def server() -> Iterator[MockNango]:
-    with MockNango() as server:
-        credentials = {"type": "OAUTH2", "access_token": TOKEN, "refresh_token": "refresh"}
-        server.add_connection("user-42", "github", credentials)
-        yield server
-
-
-@pytest.fixture
-def api(server: MockNango) -> ProviderApi:
-    return server.provider("github")
-
-
-@pytest.fixture
-def nango(server: MockNango) -> Iterator[NangoClient]:
-    with server.sync_client() as nango:
-        yield nango
 
 
 @pytest.fixture

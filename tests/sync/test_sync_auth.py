@@ -20,19 +20,6 @@ Send = Callable[..., Any]
 
 
 @pytest.fixture
-def server() -> Iterator[MockNango]:
-    with MockNango() as server:
-        server.add_connection(*PAIR)
-        yield server
-
-
-@pytest.fixture
-def nango(server: MockNango) -> Iterator[NangoClient]:
-    with server.sync_client() as nango:
-        yield nango
-
-
-@pytest.fixture
 def api(server: MockNango) -> ProviderApi:
     api = server.provider("github")
     for method in ("GET", "POST"):

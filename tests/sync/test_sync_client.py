@@ -31,19 +31,6 @@ from nango_client.testing import FakeClock, MockNango
 PAIR = ("user-42", "github")
 
 
-@pytest.fixture
-def server() -> Iterator[MockNango]:
-    with MockNango() as server:
-        server.add_connection(*PAIR)
-        yield server
-
-
-@pytest.fixture
-def nango(server: MockNango) -> Iterator[NangoClient]:
-    with server.sync_client() as nango:
-        yield nango
-
-
 def threads_of_clients() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "nango_client"]
 

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -21,19 +20,6 @@ from nango_client.sync import NangoClient, ProviderSession
 from nango_client.testing import MockNango
 
 PAIR = ("user-42", "github")
-
-
-@pytest.fixture
-def server() -> Iterator[MockNango]:
-    with MockNango() as server:
-        server.add_connection(*PAIR)
-        yield server
-
-
-@pytest.fixture
-def nango(server: MockNango) -> Iterator[NangoClient]:
-    with server.sync_client() as nango:
-        yield nango
 
 
 @pytest.fixture(params=["direct", "proxy"])
